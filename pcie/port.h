@@ -1,0 +1,32 @@
+/* pcie/port.h - a PCI Express root port: a bridge with one slot below it
+ *
+ * A type 1 header with PCIe capability (root port), and windows. Bus numbers,
+ * windows and command are the guest's to change; each change is pushed into
+ * the child as a struct pci_windows. Link registers agree with the child's.
+ * Not modelled: hot-plug, AER and DPC of the port, its own MSI: it never
+ * interrupts.
+ */
+#ifndef PCIE_PORT_H
+#define PCIE_PORT_H
+
+#include "pcie/pci.h"
+
+struct pci_port {
+	struct pci_device dev;
+	struct pci_device *child; /* device 0 function 0 below, or NULL */
+};
+
+/* @slot is the physical slot number shown, 1 and up. */
+void pci_port_init(struct pci_port *p, unsigned slot);
+void pci_port_fini(struct pci_port *p);
+/* Put @child below; copies link speed and width from the child's PCIe
+ * capability (or 2.5 GT/s x1). Before the guest runs. */
+void pci_port_plug(struct pci_port *p, struct pci_device *child);
+/* Bus numbers the registers hold now. */
+uint8_t pci_port_secondary(const struct pci_port *p);
+uint8_t pci_port_subordinate(const struct pci_port *p);
+/* Firmware's assignment: numbers and windows; size 0 closes a window. */
+void pci_port_assign(struct pci_port *p, uint8_t secondary,
+		     const struct pci_windows *w);
+
+#endif

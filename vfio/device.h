@@ -1,0 +1,43 @@
+/* vfio/device.h - an assigned function as a PCI function of the guest
+ *
+ * Config space is an overlay: each bit is either ours (emulated) or the
+ * device's (passed); BARs are shown by mapping, except the pages of the MSI-X
+ * table; interrupts go from VFIO to KVM through eventfds that we only set up.
+ */
+#ifndef VFIO_DEVICE_H
+#define VFIO_DEVICE_H
+
+#include "pcie/pci.h"
+#include "vfio/sysfs.h"
+#include "vfio/vfio.h"
+#include "vmm/vm.h"
+
+struct vfio_device;
+
+struct vfio_options {
+	char host[256]; /* BDF or sysfs path as given */
+	bool allow_no_reset; /* VFIO_RST-01: go on without any reset method */
+};
+
+/* "0000:01:00.0,key=value…": spelling only. Unknown keys are named. */
+int vfio_options_parse(const char *text, struct vfio_options *out,
+		       struct err *e);
+
+/* Attach and open the function and make its PCI function ready, interrupts
+ * and decode off. @vm and @iommu are borrowed and outlive it. */
+int vfio_device_open(struct vm *vm, struct vfio_iommu *iommu,
+		     const struct vfio_function *f,
+		     const struct vfio_options *o, struct vfio_device **out,
+		     struct err *e);
+/* After vCPUs were joined: interrupts off, maps gone, fd closed. NULL is ok. */
+void vfio_device_close(struct vfio_device *d);
+
+struct pci_device *vfio_device_pci(struct vfio_device *d);
+/* Wire INTx, once the function has its place (port, devfn): before the guest
+ * runs. */
+int vfio_device_wire(struct vfio_device *d, struct err *e);
+/* If @gpa is in a page that this function shows, withdraw that BAR's pages to
+ * trapping and return true (VFIO-BAR-19). vCPU thread, no lock held. */
+bool vfio_device_withdraw(struct vfio_device *d, gpa_t gpa);
+
+#endif

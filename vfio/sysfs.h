@@ -1,0 +1,38 @@
+/* vfio/sysfs.h - what sysfs tells about a host function before VFIO is touched
+ *
+ * Accepts a BDF ("01:00.0", "0000:01:00.0", wider domains) or a sysfs path,
+ * finds group and driver, and explains why a group is not viable.
+ */
+#ifndef VFIO_SYSFS_H
+#define VFIO_SYSFS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vmm/base/err.h"
+
+struct vfio_function {
+	char bdf[24];    /* canonical */
+	char driver[64]; /* empty: none */
+	int group;       /* IOMMU group, -1: none */
+	uint16_t vendor, device;
+	uint32_t class_code; /* 24 bits */
+	int numa_node;
+	char reset_method[64]; /* sysfs reset_method, empty if absent */
+	uint8_t config[4096];  /* raw hardware view; bytes beyond config_size 0 */
+	unsigned config_size;  /* 64 without privilege, 256 or 4096 */
+};
+
+/* Spelling only; no host access. -EINVAL with a hint. */
+int vfio_bdf_parse(const char *text, char bdf[24], struct err *e);
+/* Look the function up: exists, type 0 header, in a group, on a vfio driver.
+ * Each refusal says what to do. */
+int vfio_function_find(const char *text, struct vfio_function *out,
+		       struct err *e);
+/* Is @driver one that hands functions to userspace? */
+bool vfio_is_vfio_driver(const char *driver);
+/* Write into @e which members of @group block it, and the commands that help.
+ * Returns e->code (-EPERM). */
+int vfio_explain_viability(int group, const char *bdf, struct err *e);
+
+#endif

@@ -1,0 +1,99 @@
+/* vfio/vfio.h - the two tables between device assignment and how it is had
+ *
+ * struct vfio_iommu is an I/O address space: devices are attached to it and
+ * guest RAM is mapped into it. struct vfio_dev is one function: regions,
+ * interrupts, reset. The container-and-group kernel interface is one backend
+ * (group.c, kernel.c); iommufd and vfio-user are further files that fill the
+ * same tables. device.c, which is all the PCI model knows, sees only these.
+ */
+#ifndef VFIO_VFIO_H
+#define VFIO_VFIO_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vmm/base/err.h"
+#include "vmm/base/range.h"
+#include "vmm/mem.h"
+
+typedef uint64_t iova_t; /* what the device emits */
+
+struct vfio_iommu;
+struct vfio_dev;
+
+struct vfio_iommu_ops {
+	/* Attach the function @bdf (canonical, "0000:01:00.1") and open it.
+	 * Main thread or a start-up worker; serialised by the caller. */
+	int (*attach)(struct vfio_iommu *i, const char *bdf,
+		      struct vfio_dev **out, struct err *e);
+	/* Map guest RAM at @at; for every device, present and future. */
+	int (*map)(struct vfio_iommu *i, iova_t at, const struct ram *r,
+		   struct err *e);
+	/* Unmap exactly what was mapped. */
+	int (*unmap)(struct vfio_iommu *i, iova_t at, uint64_t size,
+		     struct err *e);
+	/* IOVA ranges that every attached device can use; fills at most @max,
+	 * returns how many there are, 0 if the kernel does not say. */
+	int (*ranges)(struct vfio_iommu *i, struct range *out, unsigned max,
+		      struct err *e);
+	/* Safe half-built; all devices have been closed. */
+	void (*close)(struct vfio_iommu *i);
+};
+
+struct vfio_iommu {
+	const struct vfio_iommu_ops *ops;
+};
+
+enum { VFIO_MAX_AREAS = 32 };
+
+/* One region: a BAR, the ROM, config space. */
+struct vfio_region {
+	uint64_t size; /* 0: absent */
+	uint32_t flags; /* VFIO_REGION_INFO_FLAG_READ, WRITE, MMAP */
+	bool msix_mappable;
+	unsigned n_areas; /* parts that may be mapped, page aligned, sorted */
+	struct range area[VFIO_MAX_AREAS];
+};
+
+struct vfio_irq_facts {
+	unsigned count;
+	uint32_t flags; /* VFIO_IRQ_INFO_* */
+};
+
+struct vfio_dev_ops {
+	int (*region)(struct vfio_dev *d, unsigned index,
+		      struct vfio_region *out, struct err *e);
+	/* Access region @index; @n 1, 2, 4 or 8, naturally aligned. Any thread
+	 * with the device's lock. Returns 0, -EIO (the function does not
+	 * decode, or a short transfer), other negative errno. */
+	int (*read)(struct vfio_dev *d, unsigned index, uint64_t off,
+		    void *buf, unsigned n, struct err *e);
+	int (*write)(struct vfio_dev *d, unsigned index, uint64_t off,
+		     const void *buf, unsigned n, struct err *e);
+	/* Map part of a region; the caller unmaps with sys_munmap. The address
+	 * is aligned for huge pages as far as @n allows. */
+	int (*map)(struct vfio_dev *d, unsigned index, uint64_t off, uint64_t n,
+		   int prot, void **out, struct err *e);
+	int (*irq_info)(struct vfio_dev *d, unsigned index,
+			struct vfio_irq_facts *out, struct err *e);
+	/* Trigger eventfds [start, start + n) of interrupt @index; -1 in @fds
+	 * removes one. @fds NULL: the whole index off. A positive value is how
+	 * many vectors exist, when fewer than asked. */
+	int (*irqs)(struct vfio_dev *d, unsigned index, unsigned start,
+		    unsigned n, const int *fds, struct err *e);
+	/* Mask or unmask INTx now, or (fd not -1) whenever fd is signalled. */
+	int (*intx_mask)(struct vfio_dev *d, struct err *e);
+	int (*intx_unmask)(struct vfio_dev *d, int fd, struct err *e);
+	int (*reset)(struct vfio_dev *d, struct err *e);
+	/* Frees @d; it must be closed before its vfio_iommu. */
+	void (*close)(struct vfio_dev *d);
+};
+
+struct vfio_dev {
+	const struct vfio_dev_ops *ops;
+	char name[24]; /* "0000:01:00.1" */
+	bool can_reset; /* VFIO_DEVICE_FLAGS_RESET */
+	unsigned n_regions, n_irqs;
+};
+
+#endif

@@ -1,0 +1,50 @@
+/* vmm/loop.h - the event loop of the main thread
+ *
+ * epoll over file descriptors, timers and signals. Handlers run on the main
+ * thread, one at a time. loop_add and loop_remove may be called from any
+ * thread; when loop_remove returns from another thread, the handler may still
+ * be running once, unless the caller holds a lock that the handler takes.
+ */
+#ifndef VMM_LOOP_H
+#define VMM_LOOP_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vmm/base/err.h"
+
+struct loop_fd;
+
+/* @events: EPOLLIN, EPOLLOUT, EPOLLHUP … that came. */
+typedef void loop_handler(struct loop_fd *f, uint32_t events);
+
+/* Embedded in its owner; container_of finds it. */
+struct loop_fd {
+	loop_handler *handler;
+	int fd; /* borrowed */
+	bool listed;
+};
+
+struct loop {
+	int epfd;
+	int wake_fd; /* eventfd */
+	struct loop_fd wake;
+	atomic_bool stop;
+};
+
+int loop_open(struct loop *l, struct err *e);
+void loop_close(struct loop *l);
+
+/* Watch f->fd for @events (EPOLLIN …); f->fd and f->handler are filled in. */
+int loop_add(struct loop *l, struct loop_fd *f, uint32_t events,
+	     struct err *e);
+int loop_change(struct loop *l, struct loop_fd *f, uint32_t events);
+void loop_remove(struct loop *l, struct loop_fd *f);
+
+/* Run handlers until loop_stop. */
+int loop_run(struct loop *l, struct err *e);
+/* Any thread, any number of times, also before loop_run. */
+void loop_stop(struct loop *l);
+
+#endif

@@ -1,0 +1,101 @@
+/* vmm/vm.h - one KVM virtual machine: everything hangs off it
+ *
+ * Build order: /dev/kvm and its capabilities, the VM, the buses, RAM, then
+ * (vm_create_irqchip) the interrupt controller, the routing table and the
+ * vCPUs. Memory slots come before the irqchip because on new kernels a slot
+ * change after something registered on KVM's I/O buses waits for a grace
+ * period. Run: vm_start, then loop_run on the main thread, then vm_join. Tear
+ * down in reverse; anything that a vCPU can reach is freed after vm_join.
+ */
+#ifndef VMM_VM_H
+#define VMM_VM_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vmm/base/err.h"
+#include "vmm/bus.h"
+#include "vmm/irq.h"
+#include "vmm/loop.h"
+#include "vmm/mem.h"
+#include "vmm/vcpu.h"
+
+enum { VM_MAX_CPUS = 255 };
+
+/* What KVM can do, read once: VFIO-KVM-01. */
+struct vm_caps {
+	uint32_t n_slots;     /* KVM_CAP_NR_MEMSLOTS */
+	unsigned max_vcpus;   /* KVM_CAP_MAX_VCPUS */
+	unsigned max_vcpu_id; /* KVM_CAP_MAX_VCPU_ID */
+	unsigned n_gsi;       /* KVM_CAP_IRQ_ROUTING */
+	bool resample;        /* KVM_CAP_IRQFD_RESAMPLE */
+	bool tsc_deadline;    /* KVM_CAP_TSC_DEADLINE_TIMER */
+	bool memory_fault;    /* KVM_CAP_MEMORY_FAULT_INFO */
+};
+
+/* Why the VM ended; the first one stays. */
+enum vm_end {
+	VM_RUNNING,
+	VM_POWERED_OFF, /* status 0 */
+	VM_REBOOTED,    /* status 0 */
+	VM_DEBUG_EXIT,  /* status is what the guest wrote, 1 to 123 */
+	VM_TIMED_OUT,   /* 124 */
+	VM_FAILED,      /* 125, with an err */
+	VM_CRASHED,     /* 126: panic, triple fault */
+	VM_QUIT,        /* the operator ended it: status 0 */
+};
+
+struct vm_stop {
+	enum vm_end end;
+	int code;       /* VM_DEBUG_EXIT: the byte */
+	struct err err; /* VM_FAILED, VM_CRASHED: the sentence */
+};
+
+struct vm {
+	int kvm_fd, fd;
+	struct vm_caps caps;
+	struct loop loop;
+	struct bus pio, mmio;
+	struct mem mem;
+	struct irq irq;
+	struct vcpu *vcpus;
+	unsigned n_vcpus;
+	void *arch; /* the architecture's own, arch_vm_open's */
+
+	pthread_mutex_t stop_lock;
+	struct vm_stop stop;
+
+	/* Called on a vCPU thread when KVM_RUN failed with EFAULT or
+	 * KVM_EXIT_MEMORY_FAULT at @gpa: the owner of a device window there
+	 * withdraws it and returns true; the guest goes on by trapping. Set by
+	 * machine/ before vm_start, may be NULL. */
+	bool (*withdraw)(struct vm *vm, gpa_t gpa, void *arg);
+	void *withdraw_arg;
+};
+
+/* Open KVM, check its capabilities, create the VM, buses, loop, RAM
+ * bookkeeping. */
+int vm_open(struct vm *vm, struct err *e);
+/* Safe half-built, twice, never opened (zeroed with VM_EMPTY). */
+void vm_close(struct vm *vm);
+#define VM_EMPTY ((struct vm){ .kvm_fd = -1, .fd = -1 })
+
+/* After all RAM was added: irqchip, routing table, @n vCPUs. */
+int vm_create_cpus(struct vm *vm, unsigned n, struct err *e);
+
+/* Start all vCPU threads. vCPU 0 runs what arch_vcpu_boot set up. */
+int vm_start(struct vm *vm, struct err *e);
+
+/* End the VM: the first reason stays, vCPUs are kicked, the loop stops. Any
+ * thread. @e (copied) may be NULL unless VM_FAILED or VM_CRASHED. */
+void vm_stop(struct vm *vm, enum vm_end end, int code, const struct err *e);
+bool vm_stopping(struct vm *vm);
+/* Wait for all vCPU threads; safe if never started. */
+void vm_join(struct vm *vm);
+
+/* At log level info: exits by kind, slot updates, route commits, interrupts
+ * that passed through userspace. After vm_join. */
+void vm_log_counters(const struct vm *vm);
+
+#endif
