@@ -85,15 +85,15 @@ $(B)/firmware/acpi.o: $(B)/gen/firmware/dsdt.h
 
 # tests/unit/<room>/test_x.c links with the archives of its room and those
 # below it, and with the fake kernel in the place of base/sys.o.
-below = $(shell echo "$(ROOMS)" | sed 's|.*\<\($1\)\>|\1|')
 UNIT  := $(sort $(wildcard tests/unit/*/test_*.c tests/unit/*/*/test_*.c))
 UNITS := $(patsubst %.c,$(B)/%,$(UNIT))
 FAKES := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/fakes/*.c)))
 
 # tests/unit/vmm-base -> vmm/base, tests/unit/vfio -> vfio
-room_of = $(subst -,/,$(patsubst tests/unit/%/,%,$(dir $1)))
-libs_of = $(foreach r,$(wordlist $(call pos,$(call room_of,$1)),99,$(ROOMS)),$(call lib,$r))
-pos = $(words $(shell echo "$(ROOMS)" | sed 's|\(.* \|^\)$1\( .*\|$$\)|\1x|'))
+room_of = $(subst vmm-,vmm/,$(patsubst tests/unit/%/,%,$(dir $1)))
+# The rooms from $1 down, of the list $2.
+below = $(if $2,$(if $(filter $1,$(firstword $2)),$2,$(call below,$1,$(wordlist 2,99,$2))))
+libs_of = $(foreach r,$(call below,$(call room_of,$1),$(ROOMS)),$(call lib,$r))
 
 define unit
 $(B)/$1: $(B)/$1.o $(FAKES) $(call libs_of,$1)
