@@ -1,0 +1,42 @@
+/* machine/config.h - the command line as data
+ *
+ * Parsing checks spelling, ranges and what belongs together; it touches no
+ * host state, prints nothing and never exits. Strings point into argv.
+ */
+#ifndef MACHINE_CONFIG_H
+#define MACHINE_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vmm/base/err.h"
+
+enum { CONFIG_MAX_VFIO = 30 };
+
+enum config_action { CONFIG_RUN, CONFIG_HELP, CONFIG_VERSION };
+
+struct config {
+	enum config_action action;
+	const char *kernel; /* NULL only with dump_dtb */
+	const char *initrd; /* NULL: none */
+	const char *append; /* never NULL; "" by default */
+	uint64_t mem;       /* bytes, multiple of 2 MiB, at least 64 MiB */
+	unsigned cpus;      /* 1 to 255 */
+	bool hugepages;
+	const char *vfio[CONFIG_MAX_VFIO]; /* as given */
+	unsigned n_vfio;
+	const char *console;  /* "stdio" by default */
+	unsigned timeout_s;   /* 0: none */
+	const char *trace;    /* NULL: off */
+	const char *log_level; /* NULL: the default */
+	int debug_exit;       /* port, -1: none */
+	const char *dump_dtb; /* NULL: no */
+};
+
+/* -EINVAL with a sentence and a hint. *out is complete on success only. */
+int config_parse(int argc, char **argv, struct config *out, struct err *e);
+
+/* The text of --help, ending in a newline. */
+const char *config_help(void);
+
+#endif
