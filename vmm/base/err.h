@@ -16,7 +16,7 @@
 #include <errno.h>
 
 struct err {
-	int code;       /* negative errno, 0 while nothing went wrong */
+	int code;	/* negative errno, 0 while nothing went wrong */
 	char text[768]; /* the sentence: lower case, no full stop */
 	char hint[512]; /* what to do about it; empty if we do not know */
 };
@@ -24,16 +24,29 @@ struct err {
 #define ERR_NONE ((struct err){ 0 })
 
 /* Write the sentence. @code is a negative errno. */
-#define err_set(e, code, ...) (err_set_((e), (code), __VA_ARGS__), (code))
+#define err_set(e, code, ...)                       \
+	__extension__({                             \
+		err_set_((e), (code), __VA_ARGS__); \
+		(code);                             \
+	})
 
 /* Write the sentence and add ": " and the text of errno -rc. */
-#define err_sys(e, rc, ...) (err_sys_((e), (rc), __VA_ARGS__), (rc))
+#define err_sys(e, rc, ...)                       \
+	__extension__({                           \
+		err_sys_((e), (rc), __VA_ARGS__); \
+		(rc);                             \
+	})
 
 /* Put "subject: " in front of the sentence. The value is that of @rc, which
  * the caller already has in hand. */
-#define err_in(e, rc, ...) (err_in_((e), __VA_ARGS__), (rc))
+#define err_in(e, rc, ...)                 \
+	__extension__({                    \
+		err_in_((e), __VA_ARGS__); \
+		(rc);                      \
+	})
 
-/* Add advice; the first hint wins, since who is nearest the cause knows best. */
+/* Add advice; the first hint wins, since who is nearest the cause knows best.
+ */
 void err_hint(struct err *e, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 

@@ -20,17 +20,17 @@ struct config {
 	const char *kernel; /* NULL only with dump_dtb */
 	const char *initrd; /* NULL: none */
 	const char *append; /* never NULL; "" by default */
-	uint64_t mem;       /* bytes, multiple of 2 MiB, at least 64 MiB */
-	unsigned cpus;      /* 1 to 255 */
+	uint64_t mem;	    /* bytes, multiple of 2 MiB, at least 64 MiB */
+	unsigned cpus;	    /* 1 to 255 */
 	bool hugepages;
 	const char *vfio[CONFIG_MAX_VFIO]; /* as given */
 	unsigned n_vfio;
-	const char *console;  /* "stdio" by default */
-	unsigned timeout_s;   /* 0: none */
-	const char *trace;    /* NULL: off */
+	const char *console;   /* "stdio" by default */
+	unsigned timeout_s;    /* 0: none */
+	const char *trace;     /* NULL: off */
 	const char *log_level; /* NULL: the default */
-	int debug_exit;       /* port, -1: none */
-	const char *dump_dtb; /* NULL: no */
+	int debug_exit;	       /* port, -1: none */
+	const char *dump_dtb;  /* NULL: no */
 };
 
 /* -EINVAL with a sentence and a hint. *out is complete on success only. */

@@ -1,0 +1,75 @@
+/* machine/deadline.c - see deadline.h */
+#include "vmm/machine/deadline.h"
+
+#include <time.h>
+#include <unistd.h>
+
+#include "vmm/base/sys.h"
+#include "vmm/base/trace.h"
+#include "vmm/machine/status.h"
+
+#define SECOND UINT64_C(1000000000)
+
+/* Wait until @ns; true if it came, false if the program is done. */
+static bool wait_until(struct deadline *d, uint64_t ns)
+{
+	struct timespec ts = { .tv_sec = (time_t)(ns / SECOND),
+			       .tv_nsec = (long)(ns % SECOND) };
+	int rc = 0;
+
+	while (!d->done && rc == 0)
+		rc = pthread_cond_timedwait(&d->changed, &d->lock, &ts);
+	return !d->done;
+}
+
+static void *deadline_thread(void *arg)
+{
+	struct deadline *d = arg;
+
+	trace_thread("deadline");
+	pthread_mutex_lock(&d->lock);
+	if (wait_until(d, d->at_ns)) {
+		d->expired(d);
+		if (wait_until(d, d->at_ns + DEADLINE_GRACE_S * SECOND)) {
+			d->last_words(d);
+			_exit(STATUS_TIMEOUT);
+		}
+	}
+	pthread_mutex_unlock(&d->lock);
+	return NULL;
+}
+
+int deadline_start(struct deadline *d, unsigned seconds, struct err *e)
+{
+	pthread_condattr_t attr;
+	int rc;
+
+	if (seconds == 0)
+		return 0;
+	d->done = false;
+	d->at_ns = sys_now_ns() + seconds * SECOND;
+	pthread_mutex_init(&d->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&d->changed, &attr);
+	pthread_condattr_destroy(&attr);
+	rc = pthread_create(&d->thread, NULL, deadline_thread, d);
+	if (rc != 0)
+		return err_sys(e, -rc, "cannot start the time limit's thread");
+	d->started = true;
+	return 0;
+}
+
+void deadline_stop(struct deadline *d)
+{
+	if (!d->started)
+		return;
+	pthread_mutex_lock(&d->lock);
+	d->done = true;
+	pthread_cond_signal(&d->changed);
+	pthread_mutex_unlock(&d->lock);
+	pthread_join(d->thread, NULL);
+	pthread_cond_destroy(&d->changed);
+	pthread_mutex_destroy(&d->lock);
+	d->started = false;
+}

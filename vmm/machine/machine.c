@@ -1,0 +1,419 @@
+/* machine/machine.c - see machine.h: build order and teardown order */
+#include "vmm/machine/machine.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pcie/bar.h"
+#include "vfio/group.h"
+#include "vmm/arch.h"
+#include "vmm/base/bytes.h"
+#include "vmm/base/sys.h"
+#include "vmm/base/trace.h"
+#include "vmm/machine/trace.h"
+
+/* Root ports are devices 1 to 30 of the root bus; 0 is the host bridge and 31
+ * the LPC bridge. */
+enum { FIRST_PORT = 1 };
+
+/* -------- what the command line names, before KVM is touched -------- */
+
+static int find_functions(struct machine *m, struct err *e)
+{
+	const struct config *c = m->config;
+	int rc;
+
+	for (unsigned i = 0; i < c->n_vfio; i++) {
+		struct assigned *a = &m->assigned[i];
+
+		rc = vfio_options_parse(c->vfio[i], &a->options, e);
+		if (rc == 0)
+			rc = vfio_function_find(a->options.host, &a->function,
+						e);
+		if (rc < 0)
+			return err_in(e, rc, "vfio");
+		for (unsigned k = 0; k < i; k++)
+			if (!strcmp(a->function.bdf,
+				    m->assigned[k].function.bdf))
+				return err_set(e, -EINVAL,
+					       "vfio: %s was given twice",
+					       a->function.bdf);
+	}
+	return 0;
+}
+
+/* -------- guest memory -------- */
+
+static int add_ram(struct machine *m, struct err *e)
+{
+	unsigned flags = m->config->hugepages ? MEM_HUGEPAGES : MEM_PLAIN;
+	const struct range *r[] = { &m->board.low, &m->board.high };
+	int rc;
+
+	rc = board_place_ram(&m->board, m->config->mem, arch_phys_bits(&m->vm),
+			     arch_has_ht_hole(&m->vm), e);
+	for (unsigned i = 0; rc == 0 && i < ARRAY_LEN(r); i++)
+		if (r[i]->size != 0)
+			rc = mem_add_ram(&m->vm.mem, r[i]->base, r[i]->size,
+					 flags, e);
+	return rc;
+}
+
+/* Ranges that never trap stand on the MMIO bus all the same, so that the bus
+ * is the one map that BARs are checked against. */
+static int claim(struct machine *m, const char *name, struct range r,
+		 struct err *e)
+{
+	struct region *claim = &m->claims[m->n_claims];
+
+	if (r.size == 0)
+		return 0;
+	*claim =
+		(struct region){ .name = name, .base = r.base, .size = r.size };
+	m->n_claims++;
+	return bus_add(&m->vm.mmio, claim, e);
+}
+
+static int claim_all(struct machine *m, struct err *e)
+{
+	const struct {
+		const char *name;
+		struct range range;
+	} fixed[] = {
+		{ "low RAM", m->board.low },
+		{ "high RAM", m->board.high },
+		{ "IOAPIC", { BOARD_IOAPIC, 0x1000 } },
+		{ "local APIC", { BOARD_LAPIC, 0x100000 } },
+		{ "KVM's own pages", { 0xfffbc000, 0x4000 } },
+	};
+	int rc = 0;
+
+	for (unsigned i = 0; rc == 0 && i < ARRAY_LEN(fixed); i++)
+		rc = claim(m, fixed[i].name, fixed[i].range, e);
+	return rc;
+}
+
+/* -------- assigned functions -------- */
+
+struct prefault {
+	struct machine *m;
+	struct err err;
+	int rc;
+};
+
+static void *prefault_thread(void *arg)
+{
+	struct prefault *p = arg;
+
+	trace_thread("prefault");
+	p->rc = mem_prefault(&p->m->vm.mem, &p->err);
+	return NULL;
+}
+
+static int attach_functions(struct machine *m, struct err *e)
+{
+	int rc;
+
+	rc = vfio_group_iommu_open(m->vm.fd, &m->iommu, e);
+	if (rc < 0)
+		return err_in(e, rc, "vfio");
+	for (unsigned i = 0; i < m->config->n_vfio; i++) {
+		struct assigned *a = &m->assigned[i];
+
+		rc = vfio_device_open(&m->vm, m->iommu, &a->function,
+				      &a->options, &a->device, e);
+		if (rc < 0)
+			return err_in(e, rc, "vfio");
+		m->n_assigned = i + 1;
+		trace_phase("opened function", a->function.bdf);
+	}
+	return 0;
+}
+
+/* Opening a function sleeps for about 100 ms (the kernel resets it); RAM is
+ * populated meanwhile. Then all of it is mapped, once. */
+static int assign_functions(struct machine *m, struct err *e)
+{
+	struct prefault p = { .m = m };
+	pthread_t worker;
+	int rc, started;
+
+	if (m->config->n_vfio == 0)
+		return 0;
+	rc = vfio_memlock_check(mem_ram_size(&m->vm.mem), e);
+	if (rc < 0)
+		return err_in(e, rc, "vfio");
+	started = pthread_create(&worker, NULL, prefault_thread, &p);
+	rc = attach_functions(m, e);
+	if (started == 0)
+		pthread_join(worker, NULL);
+	else
+		prefault_thread(&p);
+	if (rc < 0)
+		return rc;
+	if (p.rc < 0) {
+		*e = p.err;
+		return p.rc;
+	}
+	trace_phase("guest memory populated", "");
+	rc = vfio_dma_open(&m->dma, m->iommu, &m->vm.mem, e);
+	trace_phase("guest memory mapped for DMA", "");
+	return rc < 0 ? err_in(e, rc, "vfio") : 0;
+}
+
+static bool withdraw(struct vm *vm, gpa_t gpa, void *arg)
+{
+	struct machine *m = arg;
+
+	for (unsigned i = 0; i < m->n_assigned; i++)
+		if (vfio_device_withdraw(m->assigned[i].device, gpa))
+			return true;
+	return false;
+}
+
+/* -------- PCI -------- */
+
+static void reset_by_cf9(struct pci_host *h)
+{
+	vm_stop(h->vm, VM_REBOOTED, 0, NULL);
+}
+
+static int place_function(struct machine *m, unsigned i, struct err *e)
+{
+	struct assigned *a = &m->assigned[i];
+	int rc;
+
+	pci_port_init(&a->port, i + 1);
+	a->port_made = true;
+	rc = pci_host_add_port(&m->host, &a->port,
+			       (uint8_t)((FIRST_PORT + i) << 3), e);
+	if (rc < 0)
+		return rc;
+	pci_port_plug(&a->port, vfio_device_pci(a->device));
+	return 0;
+}
+
+static int build_pci(struct machine *m, struct err *e)
+{
+	struct pci_demand demand = { 0 };
+	int rc;
+
+	for (unsigned i = 0; i < m->n_assigned; i++)
+		pci_demand_add(&demand, vfio_device_pci(m->assigned[i].device));
+	rc = board_place_pci(&m->board, &demand, arch_phys_bits(&m->vm),
+			     arch_has_ht_hole(&m->vm), e);
+	if (rc < 0)
+		return rc;
+	rc = pci_host_open(&m->host, &m->vm, &m->board.pci, e);
+	if (rc < 0)
+		return rc;
+	m->host.reset = reset_by_cf9;
+	for (unsigned i = 0; rc == 0 && i < m->n_assigned; i++)
+		rc = place_function(m, i, e);
+	if (rc == 0)
+		rc = pci_host_assign(&m->host, e);
+	for (unsigned i = 0; rc == 0 && i < m->n_assigned; i++)
+		rc = vfio_device_wire(m->assigned[i].device, e);
+	return rc < 0 ? err_in(e, rc, "pci") : 0;
+}
+
+/* -------- the board's own devices -------- */
+
+static void quit_by_keys(struct console *c)
+{
+	struct machine *m = container_of(c, struct machine, console);
+
+	vm_stop(&m->vm, VM_QUIT, 0, NULL);
+}
+
+static int build_devices(struct machine *m, struct err *e)
+{
+	const struct legacy_config legacy = {
+		.power_port = BOARD_POWER_PORT,
+		.s5_type = BOARD_S5_TYPE,
+		.reset_value = BOARD_RESET_VALUE,
+		.pvpanic_port = BOARD_PVPANIC_PORT,
+		.debug_exit_port = m->config->debug_exit,
+	};
+	int rc;
+
+	rc = console_open(&m->console, m->config->console, &m->vm.loop, e);
+	if (rc < 0)
+		return err_in(e, rc, "console");
+	m->console.quit = quit_by_keys;
+	rc = uart16550_open(&m->uart, &m->vm, &m->console, BOARD_UART_PORT,
+			    BOARD_UART_GSI, e);
+	if (rc == 0)
+		rc = rtc_open(&m->rtc, &m->vm, e);
+	if (rc == 0)
+		rc = legacy_open(&m->legacy, &m->vm, &legacy, e);
+	return rc;
+}
+
+/* -------- the end -------- */
+
+static void signal_came(struct loop_fd *f, uint32_t events)
+{
+	struct machine *m = container_of(f, struct machine, signals);
+	int number = sys_signalfd_read(m->signal_fd);
+	struct err e = ERR_NONE;
+
+	if (number < 0)
+		return;
+	err_set(&e, -EINTR, "ended by signal %s", sigabbrev_np(number));
+	vm_stop(&m->vm, VM_FAILED, 0, &e);
+}
+
+static int watch_signals(struct machine *m, struct err *e)
+{
+	static const int ends[] = { SIGINT, SIGTERM, SIGHUP, 0 };
+
+	m->signal_fd = sys_signalfd(ends);
+	if (m->signal_fd < 0)
+		return err_sys(e, m->signal_fd, "cannot watch signals");
+	m->signals.fd = m->signal_fd;
+	m->signals.handler = signal_came;
+	return loop_add(&m->vm.loop, &m->signals, EPOLLIN, e);
+}
+
+/* -------- build, run, tear down -------- */
+
+static void describe(struct machine *m)
+{
+	struct platform *p = &m->platform;
+
+	board_describe(&m->board, p);
+	p->n_cpus = m->vm.n_vcpus;
+	for (unsigned i = 0; i < p->n_cpus; i++)
+		p->cpu_id[i] = arch_cpu_id(&m->vm, i);
+	p->n_ports = m->n_assigned;
+	for (unsigned i = 0; i < m->n_assigned; i++)
+		p->port_devfn[i] = m->assigned[i].port.dev.devfn;
+	p->cmdline = m->config->append;
+}
+
+static int build_hardware(struct machine *m, struct err *e)
+{
+	int rc;
+
+	rc = watch_signals(m, e);
+	if (rc < 0)
+		return rc;
+	rc = add_ram(m, e);
+	if (rc < 0)
+		return rc;
+	rc = assign_functions(m, e);
+	if (rc < 0)
+		return rc;
+	rc = vm_create_cpus(&m->vm, m->config->cpus, e);
+	if (rc < 0)
+		return rc;
+	trace_phase("vCPUs made", "");
+	rc = claim_all(m, e);
+	if (rc < 0)
+		return rc;
+	rc = build_pci(m, e);
+	if (rc < 0)
+		return rc;
+	return build_devices(m, e);
+}
+
+static int machine_build(struct machine *m, struct err *e)
+{
+	const struct config *c = m->config;
+	struct arch_boot entry;
+	int rc = 0;
+
+	if (c->kernel)
+		rc = boot_open(&m->boot, c->kernel, c->initrd, e);
+	if (rc < 0)
+		return rc;
+	rc = find_functions(m, e);
+	if (rc < 0)
+		return rc;
+	rc = vm_open(&m->vm, e);
+	if (rc < 0)
+		return rc;
+	m->vm.withdraw = withdraw;
+	m->vm.withdraw_arg = m;
+	trace_phase("VM made", "");
+	rc = build_hardware(m, e);
+	if (rc < 0)
+		return rc;
+	describe(m);
+	if (!c->kernel)
+		return 0;
+	rc = boot_load(&m->boot, &m->vm.mem, &m->platform, &entry, e);
+	boot_close(&m->boot); /* the copy in guest RAM is all we need */
+	if (rc < 0)
+		return rc;
+	trace_phase("kernel loaded", "");
+	return arch_vcpu_boot(&m->vm.vcpus[0], &entry, e);
+}
+
+int machine_open(struct machine *m, const struct config *c, struct err *e)
+{
+	int rc;
+
+	memset(m, 0, sizeof(*m));
+	m->config = c;
+	m->vm = VM_EMPTY;
+	m->boot = BOOT_EMPTY;
+	m->console = CONSOLE_EMPTY;
+	m->signal_fd = -1;
+	rc = machine_build(m, e);
+	if (rc < 0)
+		machine_close(m);
+	return rc;
+}
+
+int machine_run(struct machine *m, struct err *e)
+{
+	int rc;
+
+	rc = vm_start(&m->vm, e);
+	if (rc == 0)
+		rc = loop_run(&m->vm.loop, e);
+	if (rc < 0)
+		vm_stop(&m->vm, VM_FAILED, 0, e);
+	vm_join(&m->vm);
+	vm_log_counters(&m->vm);
+	return rc;
+}
+
+void machine_close(struct machine *m)
+{
+	vm_join(&m->vm);
+	legacy_close(&m->legacy);
+	rtc_close(&m->rtc, &m->vm);
+	uart16550_close(&m->uart);
+	console_close(&m->console);
+	/* Functions go before the ports they hang from, and both before the
+	 * root bus; RAM stays mapped for DMA until every function is closed,
+	 * that is, reset (VFIO-DMA-11). */
+	for (unsigned i = m->n_assigned; i-- > 0;) {
+		vfio_device_close(m->assigned[i].device);
+		m->assigned[i].device = NULL;
+	}
+	for (unsigned i = CONFIG_MAX_VFIO; i-- > 0;) {
+		if (m->assigned[i].port_made)
+			pci_port_fini(&m->assigned[i].port);
+		m->assigned[i].port_made = false;
+	}
+	m->n_assigned = 0;
+	pci_host_close(&m->host);
+	for (unsigned i = m->n_claims; i-- > 0;)
+		bus_remove(&m->vm.mmio, &m->claims[i]);
+	m->n_claims = 0;
+	vfio_dma_close(&m->dma);
+	if (m->iommu)
+		m->iommu->ops->close(m->iommu);
+	m->iommu = NULL;
+	if (m->signals.listed)
+		loop_remove(&m->vm.loop, &m->signals);
+	sys_close(&m->signal_fd);
+	vm_close(&m->vm);
+	boot_close(&m->boot);
+}

@@ -1,0 +1,59 @@
+/* machine/machine.h - a whole VM, from command line to end
+ *
+ * The order in which a machine is built is machine_build, one function that
+ * can be read; teardown is its reverse.
+ */
+#ifndef MACHINE_MACHINE_H
+#define MACHINE_MACHINE_H
+
+#include "devices/console.h"
+#include "devices/legacy.h"
+#include "devices/uart16550.h"
+#include "firmware/platform.h"
+#include "pcie/host.h"
+#include "vfio/device.h"
+#include "vfio/dma.h"
+#include "vfio/vfio.h"
+#include "vmm/machine/boot.h"
+#include "vmm/machine/config.h"
+#include "vmm/machine/x86_64/board.h"
+#include "vmm/vm.h"
+
+/* A function given to the guest, alone below a root port of its own. */
+struct assigned {
+	struct vfio_options options;
+	struct vfio_function function;
+	struct vfio_device *device;
+	struct pci_port port;
+	bool port_made;
+};
+
+struct machine {
+	const struct config *config;
+	struct vm vm;
+	struct boot boot;
+	struct board board;
+	struct platform platform;
+	struct console console;
+	struct uart16550 uart;
+	struct rtc rtc;
+	struct legacy_ports legacy;
+	struct region claims[6]; /* RAM and interrupt controllers on the bus */
+	unsigned n_claims;
+	struct pci_host host;
+	struct vfio_iommu *iommu;
+	struct vfio_dma dma;
+	struct assigned assigned[CONFIG_MAX_VFIO];
+	unsigned n_assigned;
+	int signal_fd;
+	struct loop_fd signals;
+};
+
+/* Build everything up to the first instruction. @c is borrowed. */
+int machine_open(struct machine *m, const struct config *c, struct err *e);
+/* Run until the VM ends; the reason is in m->vm.stop. */
+int machine_run(struct machine *m, struct err *e);
+/* Safe half-built and twice. */
+void machine_close(struct machine *m);
+
+#endif

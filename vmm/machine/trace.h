@@ -1,0 +1,11 @@
+/* machine/trace.h - trace points of building a machine */
+#ifndef MACHINE_TRACE_H
+#define MACHINE_TRACE_H
+
+#include "vmm/base/trace.h"
+
+/* Each line's time is the phase's end. */
+TRACE_POINT(BOOT, phase, (const char *what, const char *which), "%s %s", what,
+	    which)
+
+#endif
