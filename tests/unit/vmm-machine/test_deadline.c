@@ -1,0 +1,64 @@
+/* The time limit's thread. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "vmm/base/sys.h"
+#include "vmm/machine/deadline.h"
+
+static atomic_int expired;
+
+static void note(struct deadline *d)
+{
+	atomic_fetch_add(&expired, 1);
+}
+
+static void no_limit_makes_no_thread(void **state)
+{
+	struct deadline d = { .expired = note, .last_words = note };
+	struct err e = ERR_NONE;
+
+	assert_int_equal(deadline_start(&d, 0, &e), 0);
+	assert_false(d.started);
+	deadline_stop(&d);
+}
+
+static void stopping_in_time_calls_nothing(void **state)
+{
+	struct deadline d = { .expired = note, .last_words = note };
+	struct err e = ERR_NONE;
+
+	atomic_store(&expired, 0);
+	assert_int_equal(deadline_start(&d, 100, &e), 0);
+	deadline_stop(&d);
+	deadline_stop(&d);
+	assert_int_equal(atomic_load(&expired), 0);
+}
+
+static void expiry_calls_once_then_stops_cleanly(void **state)
+{
+	struct deadline d = { .expired = note, .last_words = note };
+	struct err e = ERR_NONE;
+
+	atomic_store(&expired, 0);
+	assert_int_equal(deadline_start(&d, 1, &e), 0);
+	for (int i = 0; i < 5000 && atomic_load(&expired) == 0; i++)
+		sys_sleep_ms(1);
+	deadline_stop(&d);
+	assert_int_equal(atomic_load(&expired), 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(no_limit_makes_no_thread),
+		cmocka_unit_test(stopping_in_time_calls_nothing),
+		cmocka_unit_test(expiry_calls_once_then_stops_cleanly),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
