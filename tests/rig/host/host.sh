@@ -1,0 +1,67 @@
+# Functions for L1: bind functions, run the VMM, give functions back.
+
+# bind BDF: hand a function to vfio-pci, after a look at its config space.
+bind() {
+    _d=/sys/bus/pci/devices/$1
+    [ -e $_d ] || { mark trouble "L1 has no $1"; return 1; }
+    blob host-config-$1 $_d/config
+    echo vfio-pci >$_d/driver_override
+    [ ! -e $_d/driver ] || echo $1 >$_d/driver/unbind
+    echo $1 >/sys/bus/pci/drivers_probe
+    [ "$(driver_of $1)" = vfio-pci ] || { mark trouble "$1 does not bind to vfio-pci"; return 1; }
+}
+
+driver_of() { basename "$(readlink /sys/bus/pci/devices/$1/driver)" 2>/dev/null; }
+
+# give_back BDF MODULE: the function's own driver must take it again.
+give_back() {
+    _d=/sys/bus/pci/devices/$1
+    echo >$_d/driver_override
+    [ ! -e $_d/driver ] || echo $1 >$_d/driver/unbind
+    load $2
+    [ -e $_d/driver ] || echo $1 >/sys/bus/pci/drivers_probe
+    mark back-$1 "$(driver_of $1)"
+}
+
+# vmm [--mem M] [--cpus N] [--append TEXT] [--vfio BDF]... [--kernel K]
+#     [--initrd I] [--timeout S] [OTHER...]: run the VMM under test with L2.
+# Its console goes to the second serial line, its errors and status to marks.
+RUN=0
+vmm() {
+    KERNEL=/l2/bzImage INITRD=/case/guest.cpio MEM=$MEMORY CPUS=1 LIMIT=$GUEST_LIMIT
+    APPEND="console=ttyS0 panic=-1 $GUEST_APPEND" VFIO= OTHER=
+    while [ $# -gt 0 ]; do
+        case $1 in
+        --kernel) KERNEL=$2 ;;
+        --initrd) INITRD=$2 ;;
+        --mem) MEM=$2 ;;
+        --cpus) CPUS=$2 ;;
+        --append) APPEND="$APPEND $2" ;;
+        --vfio) VFIO="$VFIO $2" ;;
+        --timeout) LIMIT=$2 ;;
+        *) OTHER="$OTHER $1"; shift; continue ;;
+        esac
+        shift 2
+    done
+    watched vmm_exec
+}
+
+# watched FUNCTION ARGS...: FUNCTION execs a VMM.
+watched() {
+    RUN=$((RUN + 1))
+    mark run $RUN
+    echo "@@@ run $RUN" >/dev/ttyS1
+    trace_start
+    {
+        ("$@" </dev/null 2>/tmp/err)
+        echo $? >/tmp/status
+    } | tee /tmp/console-$RUN >/dev/ttyS1 &
+    wait
+    trace_stop
+    STATUS=$(cat /tmp/status)
+    mark status "$(vmm_status $STATUS)"
+    [ ! -s /tmp/err ] || blob stderr /tmp/err
+    # Nothing of the VMM may be left: no process, no VM.
+    [ -z "$(pidof "$VMM_NAME")" ] || mark trouble "$VMM_NAME still runs"
+    [ -z "$(ls -d /sys/kernel/debug/kvm/*-* 2>/dev/null)" ] || mark trouble "a VM is left"
+}

@@ -1,0 +1,213 @@
+"""What a case file is made of. A case file defines `case`, and `judge(r)`.
+
+judge gets a Result, calls r.check(...) for what must be, and returns the words
+that stand behind PASS.
+"""
+import base64
+import hashlib
+import os
+import random
+import zlib
+from dataclasses import dataclass, field
+
+from fetch import CACHE
+from image import write_atomically
+
+MIB = 1 << 20
+
+# In L1: bind everything, run one guest, give everything back.
+ONE_GUEST = """
+for bdf in $BIND; do bind $bdf; done
+vmm $VMM_ARGS $(for bdf in $BIND; do echo --vfio $bdf; done)
+"""
+
+
+@dataclass
+class Case:
+    guest: str = ""              # shell, run in L2 (see guest/guest.sh)
+    l0: list = field(default_factory=list)              # QEMU arguments of L0
+    bind: list = field(default_factory=list)            # functions for vfio-pci
+    guest_modules: list = field(default_factory=list)   # for L2
+    host_modules: list = field(default_factory=list)    # for L1, after the guest
+    vmm_args: str = ""           # in minivmm's words
+    append: str = "quiet"        # for L2's command line
+    memory: str = "512M"         # of L2
+    l0_memory: int = 3072        # MiB, of L1
+    host: str = ONE_GUEST        # shell, run in L1 (see host/host.sh)
+    give_back: str = ""          # shell, run in L1 at the end
+    status: list = field(default_factory=lambda: [0])   # of each run of the VMM
+    guest_limit: int = 60        # seconds for each run of the VMM
+    limit: int = 120             # seconds for the whole case
+    guest_files: dict = field(default_factory=dict)     # more files for L2
+    host_files: dict = field(default_factory=dict)      # more files for L1
+    lspci: bool = False          # L2 has lspci
+    only: tuple = ()             # VMMs this is for; empty: all
+    l0_machine: str = "q35"
+    host_append: str = ""        # for L1's command line
+
+
+class Failed(Exception):
+    """A case shows something that must not be."""
+
+
+# --- Devices of L0 ----------------------------------------------------------
+
+def root_port(n):
+    """L1 sees what is plugged into bus=rpN as 0000:0N:00.0, if the ports are
+    made in this order."""
+    return ["-device", f"pcie-root-port,id=rp{n},slot={n},chassis={n}"]
+
+
+class Disk:
+    """A raw image: `known` MiB that always hold the same, `spare` MiB of zeroes
+    for the guest to write. Each run starts with a new copy."""
+
+    def __init__(self, name="disk", known=64, spare=16):
+        self.name, self.known, self.spare = name, known, spare
+        self.path = os.path.join(CACHE, "run", f"{name}.img")
+
+    def prepare(self):
+        os.makedirs(os.path.dirname(self.path), exist_ok=True)
+        with open(self.path, "wb") as f:
+            f.write(known_bytes(self.known))
+            f.truncate((self.known + self.spare) * MIB)
+
+    def sha(self, start, mib):
+        with open(self.path, "rb") as f:
+            f.seek(start * MIB)
+            return hashlib.sha256(f.read(mib * MIB)).hexdigest()
+
+    def known_sha(self, mib=None):
+        return hashlib.sha256(known_bytes(self.known)[:(mib or self.known) * MIB]).hexdigest()
+
+    def args(self, bus, extra=""):
+        return ["-drive", f"file={self.path},format=raw,if=none,id={self.name},cache=unsafe",
+                "-device", f"nvme,serial=rig-{self.name},drive={self.name},bus={bus}{extra}"]
+
+
+def known_bytes(mib):
+    """The same pseudo-random bytes every time."""
+    name = os.path.join(CACHE, f"known-{mib}.bin")
+    if not os.path.exists(name):
+        os.makedirs(CACHE, exist_ok=True)
+        write_atomically(name, random.Random(mib).randbytes(mib * MIB))
+    with open(name, "rb") as f:
+        return f.read()
+
+
+NET_FILE_MIB = 16
+NET_FILE_PORT = 9000
+
+
+def net(model, bus, ident="n0", extra=""):
+    """A NIC on L0's user network. 10.0.2.100:9000 sends a file of 16 MiB;
+    nothing else can be reached."""
+    known_bytes(NET_FILE_MIB)
+    name = os.path.join(CACHE, f"known-{NET_FILE_MIB}.bin")
+    return ["-netdev", f"user,id={ident},restrict=on,"
+                       f"guestfwd=tcp:10.0.2.100:{NET_FILE_PORT}-cmd:cat {name}",
+            "-device", f"{model},netdev={ident},bus={bus},romfile={extra}"]
+
+
+def net_file_sha():
+    return hashlib.sha256(known_bytes(NET_FILE_MIB)).hexdigest()
+
+
+# --- What a case has shown --------------------------------------------------
+
+class Marks:
+    """The lines `@@ KEY VALUE` and `@@+ KEY BASE64` of one console, or of one
+    run of the VMM."""
+
+    def __init__(self, lines):
+        self.facts, self.pieces = {}, {}
+        for line in lines:
+            words = line.strip().split(" ", 2)
+            if len(words) < 2 or words[0] not in ("@@", "@@+"):
+                continue
+            value = words[2] if len(words) > 2 else ""
+            (self.facts if words[0] == "@@" else self.pieces).setdefault(words[1], []).append(value)
+
+    def __contains__(self, key):
+        return key in self.facts or key in self.pieces
+
+    def get(self, key, default=""):
+        return self.facts.get(key, [default])[-1]
+
+    def all(self, key):
+        return self.facts.get(key, [])
+
+    def blob(self, key):
+        data = base64.b64decode("".join(self.pieces.get(key, [])))
+        return zlib.decompress(data, 31) if data else b""
+
+
+class Run:
+    """One run of the VMM: L1's marks about it, L2's marks, L2's console."""
+
+    def __init__(self, host_lines, guest_lines):
+        self.host, self.guest = Marks(host_lines), Marks(guest_lines)
+        self.console = "\n".join(guest_lines)
+        self.status = int(self.host.get("status", "-1"))
+        self.stderr = self.host.blob("stderr").decode(errors="replace")
+
+    def userspace_exits(self):
+        """What the guest touched in its I/O phase that went to userspace, as
+        {(reason, address): count}, without serial line and phase marks."""
+        exits = {}
+        for text in self.host.all("io-exit"):
+            count, reason, *where = text.split()
+            where = where[0] if where else ""
+            port = int(where, 16) if where.startswith("0x") else 0
+            if port == 0x84 or 0x3f8 <= port <= 0x3ff:
+                continue
+            exits[reason, where] = int(count)
+        return exits
+
+
+class Result:
+    def __init__(self, case, vmm, host_lines, guest_lines):
+        self.case, self.vmm = case, vmm
+        self.host = Marks(host_lines)
+        split_host = split_runs(host_lines, "@@ run ")
+        split_guest = split_runs(guest_lines, "@@@ run ")
+        self.runs = [Run(h, g) for h, g in zip(split_host, split_guest)]
+        self.strict = vmm == "minivmm"
+
+    @property
+    def guest(self):
+        return self.runs[0].guest
+
+    def check(self, condition, words):
+        if not condition:
+            raise Failed(words)
+
+    def equal(self, what, found, wanted):
+        self.check(found == wanted, f"{what} is {found!r}, not {wanted!r}")
+
+    def check_io_exits(self, run=None):
+        """No exit to userspace while the guest did its I/O."""
+        exits = (run or self.runs[0]).userspace_exits()
+        # A signal to the VMM ends KVM_RUN too; only minivmm promises none.
+        if not self.strict:
+            exits = {k: n for k, n in exits.items() if k[0] != "restart"}
+        self.check("io-syscalls" in (run or self.runs[0]).host, "no trace of the I/O phase")
+        self.check(not exits, "exits to userspace during I/O: " +
+                   ", ".join(f"{n} {' '.join(k)}" for k, n in sorted(exits.items())))
+        return "0 exits/IO"
+
+    def check_irqs(self, least_vectors, least_count):
+        vectors, count = map(int, self.guest.get("irq", "0 0").split())
+        self.check(vectors >= least_vectors, f"{vectors} vectors fired, wanted {least_vectors}")
+        self.check(count >= least_count, f"only {count} interrupts")
+        return f"{vectors} vectors, {count} irqs"
+
+
+def split_runs(lines, head):
+    parts = None
+    for line in lines:
+        if line.startswith(head):
+            parts = (parts or []) + [[]]
+        elif parts:
+            parts[-1].append(line)
+    return parts or []

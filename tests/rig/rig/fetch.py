@@ -1,0 +1,113 @@
+"""What the rig takes from Debian: QEMU, a kernel, busybox, lspci.
+
+Nothing is installed: tests/tools/debfetch unpacks packages into the cache, and
+programs run through the dynamic loader that came with them.
+"""
+import glob
+import os
+import subprocess
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
+CACHE = os.path.abspath(os.environ.get("RIG_CACHE", os.path.join(TOP, "build", "rig")))
+DEBFETCH = os.path.join(TOP, "tests", "tools", "debfetch")
+LIBS = ("lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu")
+
+
+class Trouble(Exception):
+    """The rig itself cannot go on; the text is for the user."""
+
+
+def debian(name, suite, *packages, deps=False):
+    """The folder into which these packages of a Debian suite are unpacked."""
+    out = os.path.join(CACHE, name)
+    args = [DEBFETCH, "--cache", os.path.join(CACHE, "debfetch")]
+    args += ["--deps"] if deps else []
+    done = subprocess.run(args + [suite, out, *packages], stdin=subprocess.DEVNULL)
+    if done.returncode:
+        raise Trouble(f"cannot fetch {' '.join(packages)} from {suite}")
+    return out
+
+
+class Kernel:
+    """Debian's 6.12: bzImage, and a folder of modules."""
+
+    def __init__(self):
+        root = debian("kernel", "bookworm-backports", "linux-image-amd64@")
+        self.image = glob.glob(root + "/boot/vmlinuz-*")[0]
+        self.version = self.image.split("vmlinuz-")[1]
+        self.modules = glob.glob(root + "/lib/modules/*/kernel")[0]
+
+
+class Program:
+    """A program from an unpacked tree, with the libraries that it loads."""
+
+    def __init__(self, root, path):
+        self.root, self.path = root, path
+        self.loader = os.path.join(root, "lib64/ld-linux-x86-64.so.2")
+        self.libpath = ":".join(os.path.join(root, d) for d in LIBS)
+
+    def argv(self, *args):
+        return [self.loader, "--library-path", self.libpath,
+                os.path.join(self.root, self.path), *args]
+
+    def files(self, prefix):
+        """{path in an image: file here} to run it there from `prefix`."""
+        names = {f"{prefix}/{os.path.basename(self.path)}": os.path.join(self.root, self.path),
+                 f"{prefix}/ld.so": self.loader}
+        listing = subprocess.run([self.loader, "--library-path", self.libpath, "--list",
+                                  os.path.join(self.root, self.path)],
+                                 capture_output=True, text=True, check=True).stdout
+        for line in listing.splitlines():
+            words = line.split()
+            if len(words) > 2 and words[1] == "=>":
+                names[f"{prefix}/{words[0]}"] = os.path.realpath(words[2])
+        return names
+
+
+class Qemu(Program):
+    FIRMWARE = ("usr/share/seabios/bios-256k.bin", "usr/share/qemu/linuxboot_dma.bin",
+                "usr/share/qemu/kvmvapic.bin", "usr/share/qemu/pvh.bin")
+
+    def __init__(self):
+        root = debian("qemu", "bookworm-backports", "qemu-system-x86", "seabios", "ipxe-qemu",
+                      deps=True)
+        super().__init__(root, "usr/bin/qemu-system-x86_64")
+        self.data = [os.path.join(root, d) for d in
+                     ("usr/share/qemu", "usr/share/seabios", "usr/lib/ipxe/qemu")]
+
+    def argv(self, *args):
+        data = [a for d in self.data for a in ("-L", d)]
+        return super().argv(*data, *args)
+
+    def files(self, prefix):
+        names = super().files(prefix)
+        for path in self.FIRMWARE:
+            names[f"{prefix}/data/{os.path.basename(path)}"] = os.path.join(self.root, path)
+        return names
+
+
+class Tools:
+    """busybox for both guests, lspci where a case asks for it."""
+
+    def __init__(self):
+        root = debian("tools", "bookworm", "busybox-static", "pciutils", deps=True)
+        self.busybox = os.path.join(root, "bin/busybox")
+        self.lspci = Program(root, "usr/bin/lspci")
+        self.pci_ids = os.path.join(root, "usr/share/misc/pci.ids")
+
+    def lspci_files(self):
+        names = self.lspci.files("/lspci")
+        names["/usr/share/misc/pci.ids"] = self.pci_ids
+        return names
+
+
+def libraries(binary):
+    """The files that a program built on this host loads, {its path: the file}."""
+    done = subprocess.run(["ldd", binary], capture_output=True, text=True)
+    names = {}
+    for line in done.stdout.splitlines():
+        for word in line.split():
+            if word.startswith("/"):
+                names[word] = os.path.realpath(word)
+    return names

@@ -1,0 +1,106 @@
+"""L0: start QEMU, watch the consoles of L1 and L2, end it in time, always."""
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+
+L0_ARGS = ["-nodefaults", "-display", "none", "-no-reboot", "-monitor", "none",
+           "-accel", "tcg,thread=multi", "-cpu", "EPYC,+svm", "-smp", "2"]
+IOMMU = ["-device", "intel-iommu,intremap=on,caching-mode=on,aw-bits=48"]
+L1_APPEND = "console=ttyS0 quiet panic=-1 intel_iommu=on random.trust_cpu=on"
+L1_UP_LIMIT = 30        # it takes 3 s
+
+PR_SET_PDEATHSIG = 1
+
+
+class Hang(Exception):
+    """Nothing came in time; may be the emulator's fault."""
+
+
+class Console:
+    """A console that QEMU writes to a file, read as it grows."""
+
+    def __init__(self, path, echo):
+        self.path, self.echo = path, echo
+        open(path, "wb").close()
+        self.file = open(path, "rb")
+        self.lines, self.rest = [], b""
+
+    def poll(self):
+        data = self.file.read()
+        if not data:
+            return
+        *whole, self.rest = (self.rest + data).split(b"\n")
+        for raw in whole:
+            line = raw.decode(errors="replace").rstrip("\r")
+            # What a terminal would have overwritten or obeyed is not text.
+            line = line.split("\r")[-1] if "@@" in line else line
+            self.lines.append(line)
+            if self.echo:
+                self.echo(line)
+
+    def finish(self):
+        self.poll()
+        if self.rest:
+            self.lines.append(self.rest.decode(errors="replace"))
+        self.file.close()
+
+    def seen(self, head):
+        return any(line.startswith(head) for line in self.lines)
+
+
+def die_with_parent():
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def run_l0(qemu, kernel, initrds, case, logs, echo_l1=None, echo_l2=None):
+    """Boots L1 with the case's devices; returns the lines of both consoles."""
+    initrd = os.path.join(logs, "initrd")
+    with open(initrd, "wb") as out:
+        for part in initrds:
+            with open(part, "rb") as f:
+                out.write(f.read())
+    l1 = Console(os.path.join(logs, "l1.log"), echo_l1)
+    l2 = Console(os.path.join(logs, "l2.log"), echo_l2)
+    argv = qemu.argv("-M", case.l0_machine, "-m", str(case.l0_memory), *L0_ARGS, *IOMMU,
+                     "-serial", f"file:{l1.path}", "-serial", f"file:{l2.path}",
+                     "-kernel", kernel.image, "-initrd", initrd,
+                     "-append", f"{L1_APPEND} {case.host_append}".strip(), *case.l0)
+    with open(os.path.join(logs, "l0.cmd"), "w") as f:
+        f.write(" ".join(f"'{a}'" if " " in a else a for a in argv) + "\n")
+    start = time.monotonic()
+    with open(os.path.join(logs, "l0.log"), "wb") as log:
+        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                   start_new_session=True, preexec_fn=die_with_parent)
+    try:
+        while process.poll() is None:
+            l1.poll()
+            l2.poll()
+            spent = time.monotonic() - start
+            if spent > L1_UP_LIMIT and not l1.seen("@@ l1-up"):
+                raise Hang("L1 did not come up")
+            if spent > case.limit:
+                raise Hang(f"not done after {case.limit} s")
+            time.sleep(0.02)
+    finally:
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        process.wait()
+        l1.finish()
+        l2.finish()
+        os.unlink(initrd)
+    if not l1.seen("@@ l1-up"):
+        with open(os.path.join(logs, "l0.log"), errors="replace") as f:
+            why = f.read().strip().splitlines()
+        raise Hang("L1 did not come up" + (f": {why[-1]}" if why else ""))
+    if not l1.seen("@@ l1-done"):
+        raise Hang("L1 ended before the case did")
+    return l1.lines, l2.lines
+
+
+def on_terminal():
+    return sys.stdout.isatty() and os.environ.get("CI", "") in ("", "false")

@@ -1,0 +1,196 @@
+"""tests/rig/run: builds the images, runs the cases, judges, prints a line each."""
+import argparse
+import glob
+import importlib.util
+import os
+import shutil
+import signal
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import fetch            # noqa: E402
+import image            # noqa: E402
+import machine          # noqa: E402
+import measure          # noqa: E402
+from case import Failed, Result         # noqa: E402
+from fetch import CACHE, TOP, Trouble   # noqa: E402
+
+RIG = os.path.dirname(fetch.HERE)
+VMMS = ("minivmm", "qemu", "lkvm")
+
+
+def load_cases():
+    cases = {}
+    for path in sorted(glob.glob(os.path.join(RIG, "cases", "*.py"))):
+        name = os.path.basename(path)[:-3]
+        spec = importlib.util.spec_from_file_location("case_" + name.replace("-", "_"), path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        cases[name] = module
+    return cases
+
+
+def parse(argv, cases):
+    p = argparse.ArgumentParser(prog="tests/rig/run", description="Runs rig cases; all of them by default.")
+    p.add_argument("case", nargs="*", help="names of cases (see --list)")
+    p.add_argument("--vmm", choices=VMMS, default="minivmm",
+                   help="what runs in L1: minivmm (build/minivmm or MINIVMM=FILE), "
+                        "Debian's qemu, or kvmtool (LKVM=FILE)")
+    p.add_argument("--list", action="store_true", help="print the cases and what they show")
+    p.add_argument("--measure", action="store_true",
+                   help="count exits and measure the start of the chosen VMM")
+    p.add_argument("--keep", action="store_true", help="keep disk images after the run")
+    p.add_argument("-v", action="store_true", dest="verbose", help="stream both consoles")
+    p.add_argument("--demo", action="store_true", help=argparse.SUPPRESS)
+    args = p.parse_args(argv)
+    for name in args.case:
+        if name not in cases:
+            raise Trouble(f"no case {name}; there are: {' '.join(cases)}")
+    return args
+
+
+class Rig:
+    """Images and programs that all cases share, made when first needed."""
+
+    def __init__(self, vmm):
+        self.vmm = vmm
+        self.kernel = fetch.Kernel()
+        self.qemu = fetch.Qemu()
+        self.tools = fetch.Tools()
+        self.modules = image.Modules(self.kernel)
+        self.host_base = image.cached_cpio("l1", image.host_files(self.tools, self.kernel, self.modules))
+        self.host_vmm = image.cached_cpio("vmm-" + vmm, self.vmm_files())
+
+    def vmm_files(self):
+        files = {"/vmm/vmm.sh": image.text(f"host/vmm-{self.vmm}.sh")}
+        if self.vmm == "qemu":
+            return {**files, **self.qemu.files("/vmm")}
+        variable = {"minivmm": "MINIVMM", "lkvm": "LKVM"}[self.vmm]
+        binary = os.environ.get(variable, os.path.join(TOP, "build", self.vmm))
+        if not os.access(binary, os.X_OK):
+            raise Trouble(f"no {self.vmm} at {binary} (build it, or give {variable}=FILE)")
+        return {**files, f"/vmm/{self.vmm}": os.path.abspath(binary), **fetch.libraries(binary)}
+
+    def images(self, case, logs, measuring):
+        """The parts of L1's initramfs; L2's is one of the files in it."""
+        extra = self.tools.lspci_files() if case.lspci else {}
+        guest = open(image.cached_cpio("l2", image.guest_files(self.tools)), "rb").read()
+        loads = "".join(f"load {m}\n" for m in case.guest_modules)
+        guest += image.cpio({"/case.sh": (loads + case.guest).encode(), **extra, **case.guest_files,
+                             **self.modules.files(case.guest_modules)})
+        settings = (f"MEASURE={int(measuring)}\nMEMORY={case.memory}\nGUEST_LIMIT={case.guest_limit}\n"
+                    f"GUEST_APPEND='{case.append}'\nBIND='{' '.join(case.bind)}'\n"
+                    f"VMM_ARGS='{case.vmm_args}'\n")
+        part = os.path.join(logs, "case.cpio")
+        image.write_atomically(part, image.cpio({
+            "/case/host.sh": (case.host + "\n" + case.give_back).encode(),
+            "/case/settings": settings.encode(),
+            "/case/guest.cpio": guest,
+            **case.host_files, **self.modules.files(case.host_modules)}))
+        return [self.host_base, self.host_vmm, part]
+
+    def run(self, name, module, echo_l1=None, echo_l2=None, measuring=False):
+        """One boot of L1; the Result, not yet judged."""
+        logs = os.path.join(CACHE, "logs", self.vmm, name)
+        shutil.rmtree(logs, ignore_errors=True)
+        os.makedirs(logs)
+        for disk in getattr(module, "disks", ()):
+            disk.prepare()
+        parts = self.images(module.case, logs, measuring)
+        host, guest = machine.run_l0(self.qemu, self.kernel, parts, module.case, logs, echo_l1, echo_l2)
+        os.unlink(parts[-1])
+        return Result(module.case, self.vmm, host, guest)
+
+
+def judge(module, r):
+    """The words behind PASS; raises Failed. First what holds for every case."""
+    for run in r.runs:
+        r.check(not run.host.all("trouble"), "; ".join(run.host.all("trouble")))
+    r.check(not r.host.all("trouble"), "; ".join(r.host.all("trouble")))
+    found = [run.status for run in r.runs]
+    said = next((run.stderr.strip().splitlines()[0] for run in r.runs if run.stderr.strip()), "")
+    for i, (have, want) in enumerate(zip(found, module.case.status)):
+        if have != want:
+            words = r.runs[i].stderr.strip().splitlines()
+            raise Failed(f"run {i + 1}: status {have}, not {want}" + (f" ({words[0]})" if words else ""))
+    r.check(len(found) == len(module.case.status),
+            f"{len(found)} runs, not {len(module.case.status)}" + (f" ({said})" if said else ""))
+    for run in r.runs:
+        r.check(not run.guest.all("trouble"), "guest: " + "; ".join(run.guest.all("trouble")))
+    for bdf in module.case.bind if module.case.give_back else ():
+        r.check(r.host.get("back-" + bdf) not in ("", "vfio-pci"), f"{bdf} is not back on its own driver")
+    return module.judge(r)
+
+
+def attempt(rig, name, module, args):
+    """(passed, words, retries). A hang may be the emulator's: one retry."""
+    echo_l1 = (lambda line: print(f"L1| {line}", flush=True)) if args.verbose else None
+    echo_l2 = (lambda line: print(f"L2| {line}", flush=True)) if args.verbose else None
+    for retries in (0, 1):
+        try:
+            r = rig.run(name, module, echo_l1, echo_l2)
+            hung = [i for i, run in enumerate(r.runs)
+                    if run.status == 124 and module.case.status[i:i + 1] != [124]]
+            if hung and "guest-done" not in r.runs[hung[0]].guest and retries == 0:
+                raise machine.Hang(f"run {hung[0] + 1}: the guest hung")
+            return True, judge(module, r), retries
+        except machine.Hang as e:
+            words = str(e)
+            if retries == 0:
+                log = os.path.join(CACHE, "logs", rig.vmm, name)
+                shutil.rmtree(log + ".hung", ignore_errors=True)
+                os.rename(log, log + ".hung")
+                print(f"note {name}: {words}; trying once more", flush=True)
+        except Failed as e:
+            return False, str(e), retries
+    return False, words, 1
+
+
+def run_cases(rig, chosen, args):
+    passed = failed = retried = 0
+    for name, module in chosen.items():
+        if module.case.only and rig.vmm not in module.case.only:
+            print(f"skip {name:<14} only for {' '.join(module.case.only)}", flush=True)
+            continue
+        start = time.monotonic()
+        ok, words, retries = attempt(rig, name, module, args)
+        passed, failed, retried = passed + ok, failed + (not ok), retried + retries
+        log = os.path.relpath(os.path.join(CACHE, "logs", rig.vmm, name), os.getcwd())
+        print(f"{'PASS' if ok else 'FAIL'} {name:<14} {time.monotonic() - start:5.1f}s  {words}" +
+              (" (second attempt)" if retries and ok else "") +
+              ("" if ok else f" (log: {log}/)"), flush=True)
+    print(f"{passed} passed, {failed} failed" + (f", {retried} retried" if retried else ""), flush=True)
+    return 1 if failed or not passed else 0
+
+
+def main(argv):
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    cases = load_cases()
+    args = parse(argv, cases)
+    if args.list:
+        for name, module in cases.items():
+            print(f"{name:<14} {module.__doc__.strip().splitlines()[0]}")
+        return 0
+    rig = Rig(args.vmm)
+    try:
+        if args.demo:
+            import demo
+            return demo.run(rig)
+        if args.measure:
+            return measure.run(rig, args)
+        return run_cases(rig, {n: cases[n] for n in args.case or cases}, args)
+    finally:
+        if not args.keep:
+            shutil.rmtree(os.path.join(CACHE, "run"), ignore_errors=True)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except Trouble as e:
+        print(f"rig: {e}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)

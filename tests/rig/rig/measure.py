@@ -1,0 +1,2 @@
+def run(rig, args):
+    return 2
