@@ -36,11 +36,12 @@ trace_start() {
 }
 
 trace_stop() {
-    # One line per kind: why KVM returned, and what the guest had touched.
+    # One line per kind: why KVM returned, and what the guest had touched. The
+    # first return is still that of a1.
     awk '/kvm_pio: pio_write at 0x84 .* val 0xa2/ { exit }
          /kvm_pio:/ { split($0, a, " at "); split(a[2], b, " "); last[$1] = b[1] }
          /kvm_mmio:/ { split($0, a, " gpa "); split(a[2], b, " "); last[$1] = b[1] }
-         /kvm_userspace_exit:/ { split($0, a, "reason "); split(a[2], b, " "); n[b[1] " " last[$1]]++; last[$1] = "" }
+         /kvm_userspace_exit:/ { split($0, a, "reason "); split(a[2], b, " "); if (!seen++ && last[$1] == "") last[$1] = "0x84"; n[b[1] " " last[$1]]++; last[$1] = "" }
          /sys_enter:/ { sys++ }
          /kvm_exit:/ { kexit++ }
          END { for (k in n) print "@@ io-exit", n[k], k

@@ -35,15 +35,20 @@ class Case:
     l0_memory: int = 3072        # MiB, of L1
     host: str = ONE_GUEST        # shell, run in L1 (see host/host.sh)
     give_back: str = ""          # shell, run in L1 at the end
-    status: list = field(default_factory=lambda: [0])   # of each run of the VMM
+    status: object = (0,)        # of each run of the VMM; or {VMM: that}
     guest_limit: int = 60        # seconds for each run of the VMM
     limit: int = 120             # seconds for the whole case
     guest_files: dict = field(default_factory=dict)     # more files for L2
     host_files: dict = field(default_factory=dict)      # more files for L1
     lspci: bool = False          # L2 has lspci
+    with_vmlinux: bool = False   # L1 has the kernel as ELF, /l2/vmlinux
     only: tuple = ()             # VMMs this is for; empty: all
     l0_machine: str = "q35"
     host_append: str = ""        # for L1's command line
+
+
+    def wanted_status(self, vmm):
+        return list(self.status[vmm] if isinstance(self.status, dict) else self.status)
 
 
 class Failed(Exception):

@@ -14,6 +14,7 @@ import fetch            # noqa: E402
 import image            # noqa: E402
 import machine          # noqa: E402
 import measure          # noqa: E402
+import vmlinux          # noqa: E402
 from case import Failed, Result         # noqa: E402
 from fetch import CACHE, TOP, Trouble   # noqa: E402
 
@@ -88,6 +89,7 @@ class Rig:
             "/case/host.sh": (case.host + "\n" + case.give_back).encode(),
             "/case/settings": settings.encode(),
             "/case/guest.cpio": guest,
+            **({"/l2/vmlinux": vmlinux.cached(self.kernel.image)} if case.with_vmlinux else {}),
             **case.host_files, **self.modules.files(case.host_modules)}))
         return [self.host_base, self.host_vmm, part]
 
@@ -109,14 +111,14 @@ def judge(module, r):
     for run in r.runs:
         r.check(not run.host.all("trouble"), "; ".join(run.host.all("trouble")))
     r.check(not r.host.all("trouble"), "; ".join(r.host.all("trouble")))
-    found = [run.status for run in r.runs]
+    found, wanted = [run.status for run in r.runs], module.case.wanted_status(r.vmm)
     said = next((run.stderr.strip().splitlines()[0] for run in r.runs if run.stderr.strip()), "")
-    for i, (have, want) in enumerate(zip(found, module.case.status)):
+    for i, (have, want) in enumerate(zip(found, wanted)):
         if have != want:
             words = r.runs[i].stderr.strip().splitlines()
             raise Failed(f"run {i + 1}: status {have}, not {want}" + (f" ({words[0]})" if words else ""))
-    r.check(len(found) == len(module.case.status),
-            f"{len(found)} runs, not {len(module.case.status)}" + (f" ({said})" if said else ""))
+    r.check(len(found) == len(wanted),
+            f"{len(found)} runs, not {len(wanted)}" + (f" ({said})" if said else ""))
     for run in r.runs:
         r.check(not run.guest.all("trouble"), "guest: " + "; ".join(run.guest.all("trouble")))
     for bdf in module.case.bind if module.case.give_back else ():
@@ -132,7 +134,7 @@ def attempt(rig, name, module, args):
         try:
             r = rig.run(name, module, echo_l1, echo_l2)
             hung = [i for i, run in enumerate(r.runs)
-                    if run.status == 124 and module.case.status[i:i + 1] != [124]]
+                    if run.status == 124 and module.case.wanted_status(rig.vmm)[i:i + 1] != [124]]
             if hung and "guest-done" not in r.runs[hung[0]].guest and retries == 0:
                 raise machine.Hang(f"run {hung[0] + 1}: the guest hung")
             return True, judge(module, r), retries
