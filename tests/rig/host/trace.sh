@@ -31,7 +31,9 @@ trace_start() {
         echo 1 >events/sched/sched_process_exec/enable
         echo 1 >events/kvm/kvm_entry/enable
         echo 'hist:keys=reason' >events/kvm/kvm_userspace_exit/trigger
-        echo 'disable_hist:kvm:kvm_userspace_exit if port == 0x84 && val == 0xb1' >events/kvm/kvm_pio/trigger
+        echo 'hist:keys=port.hex' >events/kvm/kvm_pio/trigger
+        echo 'disable_hist:kvm:kvm_pio if port == 0x84 && val == 0xb1' >>events/kvm/kvm_pio/trigger
+        echo 'disable_hist:kvm:kvm_userspace_exit if port == 0x84 && val == 0xb1' >>events/kvm/kvm_pio/trigger
     ) || mark trouble "tracing"
 }
 
@@ -42,12 +44,14 @@ trace_stop() {
          /kvm_pio:/ { split($0, a, " at "); split(a[2], b, " "); last[$1] = b[1] }
          /kvm_mmio:/ { split($0, a, " gpa "); split(a[2], b, " "); last[$1] = b[1] }
          /kvm_userspace_exit:/ { split($0, a, "reason "); split(a[2], b, " "); if (!seen++ && last[$1] == "") last[$1] = "0x84"; n[b[1] " " last[$1]]++; last[$1] = "" }
-         /sys_enter:/ { sys++ }
+         /sys_enter:/ { sys++; split($0, a, " NR "); split(a[2], b, " "); sub(/-[0-9]*$/, "", $1); call[$1 " " b[1]]++ }
          /kvm_exit:/ { kexit++ }
          END { for (k in n) print "@@ io-exit", n[k], k
+               for (k in call) print "@@ io-syscall", call[k], k
                print "@@ io-syscalls", sys + 0; print "@@ io-kernel-exits", kexit + 0 }' $TR/io/trace
     [ $MEASURE = 0 ] || {
         grep -v '^#' $TR/boot/events/kvm/kvm_userspace_exit/hist | grep . | blob boot-exits
+        grep -v '^#' $TR/boot/events/kvm/kvm_pio/hist | grep . | blob boot-ports
         grep -v '^#' $TR/boot/trace | grep sched_process_exec | tail -n1 | blob exec
         grep -v '^#' $TR/boot/trace | grep kvm_entry | head -n1 | blob first-run
     }

@@ -6,6 +6,7 @@ programs run through the dynamic loader that came with them.
 import glob
 import os
 import subprocess
+import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
@@ -21,6 +22,8 @@ class Trouble(Exception):
 def debian(name, suite, *packages, deps=False):
     """The folder into which these packages of a Debian suite are unpacked."""
     out = os.path.join(CACHE, name)
+    if not os.path.exists(os.path.join(out, ".debfetch")):
+        print(f"rig: fetching {' '.join(packages)} from {suite}", file=sys.stderr, flush=True)
     args = [DEBFETCH, "--cache", os.path.join(CACHE, "debfetch")]
     args += ["--deps"] if deps else []
     done = subprocess.run(args + [suite, out, *packages], stdin=subprocess.DEVNULL)
@@ -88,12 +91,13 @@ class Qemu(Program):
 
 
 class Tools:
-    """busybox for both guests, lspci where a case asks for it."""
+    """busybox for both guests, lspci where a case asks for it, mke2fs here."""
 
     def __init__(self):
-        root = debian("tools", "bookworm", "busybox-static", "pciutils", deps=True)
+        root = debian("tools", "bookworm", "busybox-static", "pciutils", "e2fsprogs", deps=True)
         self.busybox = os.path.join(root, "bin/busybox")
         self.lspci = Program(root, "usr/bin/lspci")
+        self.mke2fs = Program(root, "sbin/mke2fs")
         self.pci_ids = os.path.join(root, "usr/share/misc/pci.ids")
 
     def lspci_files(self):

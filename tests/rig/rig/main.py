@@ -10,6 +10,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import demo             # noqa: E402
 import fetch            # noqa: E402
 import image            # noqa: E402
 import machine          # noqa: E402
@@ -45,6 +46,7 @@ def parse(argv, cases):
     p.add_argument("--keep", action="store_true", help="keep disk images after the run")
     p.add_argument("-v", action="store_true", dest="verbose", help="stream both consoles")
     p.add_argument("--demo", action="store_true", help=argparse.SUPPRESS)
+    p.add_argument("--demo-on-host", metavar="BDF", help=argparse.SUPPRESS)
     args = p.parse_args(argv)
     for name in args.case:
         if name not in cases:
@@ -175,10 +177,11 @@ def main(argv):
         for name, module in cases.items():
             print(f"{name:<14} {module.__doc__.strip().splitlines()[0]}")
         return 0
+    if args.demo_on_host:
+        return demo.run_on_host(args.demo_on_host)
     rig = Rig(args.vmm)
     try:
         if args.demo:
-            import demo
             return demo.run(rig)
         if args.measure:
             return measure.run(rig, args)

@@ -1,2 +1,82 @@
+"""tests/rig/run --measure: what a VMM costs, in numbers that compare.
+
+The same guest with an NVMe for every VMM: exits to userspace from start to
+init, exits and system calls for each I/O, time from exec to the first KVM_RUN.
+Times are TCG's: compare them between VMMs on one machine, not with hardware.
+"""
+import re
+from collections import Counter
+
+from case import Case, Disk, root_port
+
+disk = Disk()
+disks = [disk]
+
+READS = 512         # of 128 KiB, Linux's read-ahead
+
+case = Case(
+    l0=root_port(1) + disk.args("rp1"),
+    bind=["0000:01:00.0"],
+    guest_modules=["nvme"],
+    guest="""
+        wait_for 20 [ -b /dev/nvme0n1 ] || finish
+        before=$(irq_lines nvme)
+        io_begin
+        dd if=/dev/nvme0n1 of=/dev/null bs=1M count=64 2>/dev/null
+        io_end
+        mark irqs $before $(irq_lines nvme)
+    """,
+)
+
+
+def seconds(line):
+    found = re.search(r" (\d+\.\d+): ", line)
+    return float(found.group(1)) if found else None
+
+
 def run(rig, args):
-    return 2
+    import sys
+    this = sys.modules[__name__]
+    print(f"measuring {rig.vmm}: one guest, NVMe assigned, a quiet console", flush=True)
+    r = rig.run("measure", this, measuring=True)
+    one = r.runs[0]
+    h = one.host
+    reasons = Counter()
+    for name, hits in re.findall(r"reason:\s*(\S+).*?hitcount:\s*(\d+)", h.blob("boot-exits").decode()):
+        reasons[name] += int(hits)
+    exits = Counter()
+    for text in h.all("io-exit"):
+        count, what = text.split(" ", 1)
+        exits[what.strip()] += int(count)
+    device = sum(one.userspace_exits().values())
+    start, first = (seconds(h.blob(k).decode()) for k in ("exec", "first-run"))
+    irqs = [int(n) for n in one.guest.get("irqs", "0 0 0 0").split()]
+    print(f"status                              {one.status}")
+    if start and first:
+        print(f"exec to first KVM_RUN               {(first - start) * 1000:.0f} ms")
+    print(f"guest's clock at init               {one.guest.get('guest-up')} s")
+    print(f"userspace exits from start to init  {sum(reasons.values())}")
+    for reason, n in reasons.most_common(6):
+        print(f"    {REASONS.get(reason, reason):<32}{n}")
+    ports = Counter({port: int(hits) for port, hits in
+                     re.findall(r"port:\s*(\S+).*?hitcount:\s*(\d+)", h.blob("boot-ports").decode())})
+    for port, n in ports.most_common(5):
+        print(f"    port {port:<27}{n}")
+    print(f"userspace exits during {READS} reads     {device}, that is {device / READS:.3f} each")
+    for what, n in exits.most_common(6):
+        print(f"    {what:<32}{n}")
+    print(f"kernel exits during the reads       {h.get('io-kernel-exits')}, that is "
+          f"{int(h.get('io-kernel-exits', '0')) / READS:.2f} each")
+    print(f"interrupts during the reads         {irqs[3] - irqs[1]}")
+    print(f"system calls of the VMM meanwhile   {h.get('io-syscalls')}")
+    for text in sorted(h.all("io-syscall"), key=lambda t: -int(t.split()[0]))[:6]:
+        count, comm, number = text.split()
+        print(f"    {comm + ' ' + SYSCALLS.get(number, number):<32}{count}")
+    return 0 if one.status == 0 else 1
+
+
+REASONS = {"2": "KVM_EXIT_IO", "5": "KVM_EXIT_HLT", "6": "KVM_EXIT_MMIO", "10": "KVM_EXIT_INTR",
+           "24": "KVM_EXIT_SYSTEM_EVENT", "0": "KVM_EXIT_UNKNOWN"}
+SYSCALLS = {"0": "read", "1": "write", "7": "poll", "16": "ioctl", "17": "pread64", "18": "pwrite64",
+            "20": "writev", "39": "getpid", "202": "futex", "232": "epoll_wait", "234": "tgkill",
+            "271": "ppoll", "281": "epoll_pwait", "14": "rt_sigprocmask", "128": "rt_sigtimedwait"}
