@@ -47,7 +47,7 @@ uint32_t arch_cpu_id(const struct vm *vm, unsigned index);
 /* How vCPU 0 enters the guest. */
 enum arch_entry {
 	ARCH_ENTRY_LINUX64, /* long mode, identity paged, RSI = info */
-	ARCH_ENTRY_PVH,     /* 32-bit protected mode, EBX = info */
+	ARCH_ENTRY_PVH,	    /* 32-bit protected mode, EBX = info */
 	ARCH_ENTRY_REAL,    /* real mode at entry (below 1 MiB), for tests */
 };
 struct arch_boot {

@@ -40,18 +40,20 @@ struct region {
 	const struct region_ops *ops; /* NULL: only claims the range */
 	uint64_t base, size;
 	pthread_mutex_t *lock; /* the owner's, or NULL */
-	bool listed;           /* on a bus: bus.c's */
+	bool listed;	       /* on a bus: bus.c's */
 };
 
 struct bus {
 	const char *name; /* "pio" or "mmio" */
-	uint64_t limit;   /* addresses are below it; 0: 2^64 */
+	uint64_t limit;	  /* addresses are below it; 0: 2^64 */
 	pthread_rwlock_t lock;
 	struct region **regions; /* sorted by base */
 	unsigned n, room;
+	bool open;
 };
 
 int bus_open(struct bus *b, const char *name, uint64_t limit, struct err *e);
+/* Regions still on it are taken off; safe on a zeroed one, and twice. */
 void bus_close(struct bus *b);
 
 /* Make @r, whose fields the caller filled, answer. -EEXIST: it overlaps

@@ -40,15 +40,22 @@ struct msi_msg {
 	uint32_t data;
 };
 
+enum irq_gsi_state {
+	IRQ_GSI_FREE,	/* nobody's; also the pins, which are not ours */
+	IRQ_GSI_ROUTED, /* a route's, msg[] is in the next commit */
+};
+
 struct irq {
 	int vm_fd;
 	struct loop *loop;
 	pthread_mutex_t lock;
-	struct msi_msg *msg; /* by GSI, n_gsi entries */
-	uint8_t *state;      /* by GSI: free, taken, routed */
-	unsigned n_gsi;      /* KVM_CAP_IRQ_ROUTING */
-	struct kvm_irq_routing *table;
-	bool dirty;
+	struct msi_msg *msg; /* by GSI, n_gsi entries; NULL: not open */
+	uint8_t *state;	     /* by GSI: enum irq_gsi_state */
+	unsigned n_gsi;	     /* KVM_CAP_IRQ_ROUTING */
+	unsigned top;	     /* no GSI from here on is routed */
+	struct kvm_irq_routing *table; /* as KVM has it */
+	bool dirty;		       /* msg[] or state[] changed since */
+	bool warned;		       /* said that GSIs ran out */
 	uint64_t commits;
 	atomic_ulong by_userspace; /* interrupts that passed through us */
 };
@@ -57,7 +64,7 @@ struct irq {
  * base table (the irqchip's pins). */
 int irq_open(struct irq *q, int vm_fd, struct loop *loop, unsigned n_gsi,
 	     struct err *e);
-void irq_close(struct irq *q);
+void irq_close(struct irq *q); /* safe on a zeroed one, and twice */
 
 /* Commit what msi_route_* changed; no call to KVM if nothing did. */
 int irq_commit(struct irq *q, struct err *e);
@@ -70,7 +77,7 @@ bool irq_msg_valid(const struct msi_msg *m);
 
 struct msi_route {
 	struct irq *irq;
-	int fd;       /* eventfd, ours for life; anyone may signal it */
+	int fd;	      /* eventfd, ours for life; anyone may signal it */
 	int gsi;      /* -1: none, or the loop delivers */
 	bool live;    /* an irqfd (or the loop) listens */
 	bool by_loop; /* delivered by the loop: GSIs ran out */

@@ -15,7 +15,7 @@ enum kick_bus { KICK_PIO, KICK_MMIO };
 
 struct kick {
 	int vm_fd; /* borrowed */
-	int fd;    /* eventfd, borrowed */
+	int fd;	   /* eventfd, borrowed */
 	enum kick_bus bus;
 	uint64_t at;
 	unsigned len; /* 0 (any width, MMIO), 1, 2, 4 or 8 */

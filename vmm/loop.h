@@ -33,14 +33,15 @@ struct loop {
 	atomic_bool stop;
 };
 
+#define LOOP_EMPTY ((struct loop){ .epfd = -1, .wake_fd = -1 })
+
 int loop_open(struct loop *l, struct err *e);
-void loop_close(struct loop *l);
+void loop_close(struct loop *l); /* safe half-built, twice, on LOOP_EMPTY */
 
 /* Watch f->fd for @events (EPOLLIN …); f->fd and f->handler are filled in. */
-int loop_add(struct loop *l, struct loop_fd *f, uint32_t events,
-	     struct err *e);
+int loop_add(struct loop *l, struct loop_fd *f, uint32_t events, struct err *e);
 int loop_change(struct loop *l, struct loop_fd *f, uint32_t events);
-void loop_remove(struct loop *l, struct loop_fd *f);
+void loop_remove(struct loop *l, struct loop_fd *f); /* safe if not added */
 
 /* Run handlers until loop_stop. */
 int loop_run(struct loop *l, struct err *e);

@@ -33,7 +33,7 @@ struct ram {
 	gpa_t base;
 	uint64_t size;
 	void *hva;
-	int fd;        /* -1: anonymous */
+	int fd;	       /* -1: anonymous */
 	uint32_t slot; /* KVM's */
 };
 

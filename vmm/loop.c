@@ -1,0 +1,103 @@
+/* vmm/loop.c - the event loop of the main thread, see loop.h
+ *
+ * Events are taken from the kernel one at a time: a handler may remove, and
+ * its owner free, any other entry, and with a batch in hand we would still
+ * hold a pointer to it. The kernel's ready list rotates, so none starves.
+ */
+#include "vmm/loop.h"
+
+#include <assert.h>
+#include <inttypes.h>
+
+#include "vmm/base/sys.h"
+
+static void woken(struct loop_fd *f, uint32_t events)
+{
+	sys_eventfd_drain(f->fd);
+}
+
+static int loop_build(struct loop *l, struct err *e)
+{
+	l->epfd = sys_epoll_create();
+	if (l->epfd < 0)
+		return err_sys(e, l->epfd, "cannot make an epoll instance");
+	l->wake_fd = sys_eventfd();
+	if (l->wake_fd < 0)
+		return err_sys(e, l->wake_fd, "cannot make an eventfd");
+	l->wake = (struct loop_fd){ .handler = woken, .fd = l->wake_fd };
+	return loop_add(l, &l->wake, EPOLLIN, e);
+}
+
+int loop_open(struct loop *l, struct err *e)
+{
+	int rc;
+
+	*l = LOOP_EMPTY;
+	rc = loop_build(l, e);
+	if (rc < 0) {
+		loop_close(l);
+		return err_in(e, rc, "event loop");
+	}
+	return 0;
+}
+
+void loop_close(struct loop *l)
+{
+	loop_remove(l, &l->wake);
+	sys_close(&l->wake_fd);
+	sys_close(&l->epfd);
+}
+
+int loop_add(struct loop *l, struct loop_fd *f, uint32_t events, struct err *e)
+{
+	int rc;
+
+	assert(!f->listed && f->handler);
+	rc = sys_epoll_ctl(l->epfd, EPOLL_CTL_ADD, f->fd, events,
+			   (uint64_t)(uintptr_t)f);
+	if (rc < 0)
+		return err_sys(e, rc, "cannot watch fd %d", f->fd);
+	f->listed = true;
+	return 0;
+}
+
+int loop_change(struct loop *l, struct loop_fd *f, uint32_t events)
+{
+	assert(f->listed);
+	return sys_epoll_ctl(l->epfd, EPOLL_CTL_MOD, f->fd, events,
+			     (uint64_t)(uintptr_t)f);
+}
+
+void loop_remove(struct loop *l, struct loop_fd *f)
+{
+	if (!f->listed)
+		return;
+	sys_epoll_ctl(l->epfd, EPOLL_CTL_DEL, f->fd, 0, 0);
+	f->listed = false;
+}
+
+int loop_run(struct loop *l, struct err *e)
+{
+	struct epoll_event ev;
+	struct loop_fd *f;
+	int rc;
+
+	/* Pairs with the release in loop_stop. */
+	while (!atomic_load_explicit(&l->stop, memory_order_acquire)) {
+		rc = sys_epoll_wait(l->epfd, &ev, 1, -1);
+		if (rc < 0)
+			return err_sys(e, rc, "event loop: cannot wait");
+		if (rc == 0)
+			continue;
+		f = (struct loop_fd *)(uintptr_t)ev.data.u64;
+		f->handler(f, ev.events);
+	}
+	return 0;
+}
+
+void loop_stop(struct loop *l)
+{
+	atomic_store_explicit(&l->stop, true, memory_order_release);
+	if (l->wake_fd >= 0)
+		sys_eventfd_signal(l->wake_fd);
+}
