@@ -43,7 +43,9 @@ vmm() {
         esac
         shift 2
     done
+    trace_start
     watched vmm_exec
+    trace_stop
 }
 
 # watched FUNCTION ARGS...: FUNCTION execs a VMM.
@@ -51,13 +53,11 @@ watched() {
     RUN=$((RUN + 1))
     mark run $RUN
     echo "@@@ run $RUN" >/dev/ttyS1
-    trace_start
     {
         ("$@" </dev/null 2>/tmp/err)
         echo $? >/tmp/status
     } | tee /tmp/console-$RUN >/dev/ttyS1 &
     wait
-    trace_stop
     STATUS=$(cat /tmp/status)
     mark status "$(vmm_status $STATUS)"
     [ ! -s /tmp/err ] || blob stderr /tmp/err

@@ -36,7 +36,7 @@ GUEST = r"""
     }
 
     say "the guest is up: $(uname -sr), $(nproc) CPU, $(awk '/MemTotal/ { print int($2 / 1024) }' /proc/meminfo) MiB"
-    load nvme e1000e ext4
+    load nvme e1000e crc32c_generic ext4
     say "its PCI bus"
     lspci
     wait_for 20 [ -b /dev/nvme0n1 ] || finish
@@ -109,7 +109,7 @@ def run(rig):
 
     step(f"L0: QEMU emulates a machine with an IOMMU, an NVMe disk and a network card; "
          f"in it, {rig.vmm} runs the guest")
-    case.guest_files = {**make_disk(rig), **rig.modules.files(["nvme", "e1000e", "ext4"])}
+    case.guest_files = {**make_disk(rig), **rig.modules.files(["nvme", "e1000e", "crc32c_generic", "ext4"])}
     r = rig.run("demo", sys.modules[__name__], l1, l2)
     try:
         r.check(r.runs, "the VMM was not started")
