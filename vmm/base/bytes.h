@@ -132,10 +132,10 @@ static inline uint64_t all_ones(unsigned len)
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
-#define container_of(ptr, type, member)                                        \
-	__extension__({                                                        \
-		const typeof(((type *)0)->member) *container_of_ = (ptr);      \
-		(type *)((uintptr_t)container_of_ - offsetof(type, member));   \
+#define container_of(ptr, type, member)                                      \
+	__extension__({                                                      \
+		const typeof(((type *)0)->member) *container_of_ = (ptr);    \
+		(type *)((uintptr_t)container_of_ - offsetof(type, member)); \
 	})
 
 #endif

@@ -58,17 +58,17 @@ int sys_list(const char *path, int (*each)(const char *name, void *arg),
 /* @ptr points to what @CMD takes. A command that encodes a size (KVM's do,
  * VFIO's do not) refuses a pointer to anything of another size at compile
  * time. Returns what the ioctl returned (0 or positive), or negative errno. */
-#define sys_ioctl(fd, CMD, ptr)                                                \
-	__extension__({                                                        \
-		static_assert(_IOC_SIZE(CMD) == 0 ||                           \
-				      _IOC_SIZE(CMD) == sizeof(*(ptr)),        \
-			      "argument is not what " #CMD " takes");          \
-		sys_ioctl_((fd), (unsigned long)(CMD), #CMD,                   \
-			   (unsigned long)(uintptr_t)(ptr));                   \
+#define sys_ioctl(fd, CMD, ptr)                                         \
+	__extension__({                                                 \
+		static_assert(_IOC_SIZE(CMD) == 0 ||                    \
+				      _IOC_SIZE(CMD) == sizeof(*(ptr)), \
+			      "argument is not what " #CMD " takes");   \
+		sys_ioctl_((fd), (unsigned long)(CMD), #CMD,            \
+			   (unsigned long)(uintptr_t)(ptr));            \
 	})
 
 /* For commands that take a number, or nothing (0). */
-#define sys_ioctl_num(fd, CMD, num)                                            \
+#define sys_ioctl_num(fd, CMD, num) \
 	sys_ioctl_((fd), (unsigned long)(CMD), #CMD, (unsigned long)(num))
 
 int sys_ioctl_(int fd, unsigned long cmd, const char *name, unsigned long arg);

@@ -53,11 +53,11 @@ void trace_thread(const char *name);
 void trace_line(enum trace_category c, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-#define TRACE_POINT(CAT, name, params, ...)                                    \
-	static inline void trace_##name params                                 \
-	{                                                                      \
-		if (trace_on(TRACE_##CAT))                                     \
-			trace_line(TRACE_##CAT, __VA_ARGS__);                  \
+#define TRACE_POINT(CAT, name, params, ...)                   \
+	static inline void trace_##name params                \
+	{                                                     \
+		if (trace_on(TRACE_##CAT))                    \
+			trace_line(TRACE_##CAT, __VA_ARGS__); \
 	}
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
