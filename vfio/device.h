@@ -14,12 +14,25 @@
 
 struct vfio_device;
 
-struct vfio_options {
-	char host[256]; /* BDF or sysfs path as given */
-	bool allow_no_reset; /* VFIO_RST-01: go on without any reset method */
+enum { VFIO_MAX_ECAP_RULES = 16 };
+
+/* The operator overrules the default for an extended capability. */
+struct vfio_ecap_rule {
+	uint16_t id;
+	bool allow;
 };
 
-/* "0000:01:00.0,key=value…": spelling only. Unknown keys are named. */
+struct vfio_options {
+	char host[256];	     /* BDF or sysfs path as given */
+	bool allow_no_reset; /* VFIO-RST-01: go on without any reset method */
+	bool block_gaps;     /* VFIO-CFG-21: bytes of no capability read 0 */
+	unsigned n_ecaps;
+	struct vfio_ecap_rule ecap[VFIO_MAX_ECAP_RULES];
+};
+
+/* "0000:01:00.0,key=value…": spelling only. Unknown keys are named. Keys:
+ * allow-no-reset (or =on, =off), cfg-gaps=pass or block, ecap=allow:ID or
+ * deny:ID with a hexadecimal ID, any number of times. */
 int vfio_options_parse(const char *text, struct vfio_options *out,
 		       struct err *e);
 

@@ -7,19 +7,21 @@
 #define VFIO_SYSFS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "vmm/base/err.h"
 
 struct vfio_function {
-	char bdf[24];    /* canonical */
+	char bdf[24];	 /* canonical */
 	char driver[64]; /* empty: none */
-	int group;       /* IOMMU group, -1: none */
+	int group;	 /* IOMMU group, -1: none */
 	uint16_t vendor, device;
 	uint32_t class_code; /* 24 bits */
 	int numa_node;
 	char reset_method[64]; /* sysfs reset_method, empty if absent */
-	uint8_t config[4096];  /* raw hardware view; bytes beyond config_size 0 */
+	uint8_t config[4096];  /* raw hardware view; bytes beyond config_size 0
+				*/
 	unsigned config_size;  /* 64 without privilege, 256 or 4096 */
 };
 
@@ -31,6 +33,15 @@ int vfio_function_find(const char *text, struct vfio_function *out,
 		       struct err *e);
 /* Is @driver one that hands functions to userspace? */
 bool vfio_is_vfio_driver(const char *driver);
+/* The driver that @bdf (canonical) is bound to, empty: none. */
+void vfio_driver_of(const char *bdf, char *out, size_t n);
+/* The IOMMU group of @bdf (canonical), or negative errno. */
+int vfio_group_of(const char *bdf, struct err *e);
+/* Does the platform's firmware tie members of @group to memory (a "direct"
+ * reserved region: RMRR, IVMD)? */
+bool vfio_group_has_direct_region(int group);
+/* Does @group reserve a byte of [base, base + size)? */
+bool vfio_group_reserves(int group, uint64_t base, uint64_t size);
 /* Write into @e which members of @group block it, and the commands that help.
  * Returns e->code (-EPERM). */
 int vfio_explain_viability(int group, const char *bdf, struct err *e);

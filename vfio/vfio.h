@@ -21,6 +21,13 @@ typedef uint64_t iova_t; /* what the device emits */
 struct vfio_iommu;
 struct vfio_dev;
 
+/* What mapping RAM into an I/O address space costs and allows. */
+struct vfio_iommu_facts {
+	uint64_t page_sizes; /* bitmap; 0: the kernel does not say */
+	unsigned spaces;     /* how many times RAM is pinned: containers */
+	uint32_t maps_left;  /* further maps; UINT32_MAX: unknown */
+};
+
 struct vfio_iommu_ops {
 	/* Attach the function @bdf (canonical, "0000:01:00.1") and open it.
 	 * Main thread or a start-up worker; serialised by the caller. */
@@ -36,6 +43,10 @@ struct vfio_iommu_ops {
 	 * returns how many there are, 0 if the kernel does not say. */
 	int (*ranges)(struct vfio_iommu *i, struct range *out, unsigned max,
 		      struct err *e);
+	int (*facts)(struct vfio_iommu *i, struct vfio_iommu_facts *out,
+		     struct err *e);
+	/* The IOMMU group that reserves a byte of @r, or -1: for messages. */
+	int (*blame)(struct vfio_iommu *i, const struct range *r);
 	/* Safe half-built; all devices have been closed. */
 	void (*close)(struct vfio_iommu *i);
 };
@@ -44,11 +55,11 @@ struct vfio_iommu {
 	const struct vfio_iommu_ops *ops;
 };
 
-enum { VFIO_MAX_AREAS = 32 };
+enum { VFIO_MAX_AREAS = 32, VFIO_MAX_VECTORS = 2048 };
 
 /* One region: a BAR, the ROM, config space. */
 struct vfio_region {
-	uint64_t size; /* 0: absent */
+	uint64_t size;	/* 0: absent */
 	uint32_t flags; /* VFIO_REGION_INFO_FLAG_READ, WRITE, MMAP */
 	bool msix_mappable;
 	unsigned n_areas; /* parts that may be mapped, page aligned, sorted */
@@ -63,11 +74,13 @@ struct vfio_irq_facts {
 struct vfio_dev_ops {
 	int (*region)(struct vfio_dev *d, unsigned index,
 		      struct vfio_region *out, struct err *e);
-	/* Access region @index; @n 1, 2, 4 or 8, naturally aligned. Any thread
+	/* Access region @index, for which region() was called before; @n 1, 2,
+	 * 4 or 8, naturally aligned, or any run of config space. Any thread
 	 * with the device's lock. Returns 0, -EIO (the function does not
-	 * decode, or a short transfer), other negative errno. */
-	int (*read)(struct vfio_dev *d, unsigned index, uint64_t off,
-		    void *buf, unsigned n, struct err *e);
+	 * decode), -ENODATA (a short transfer), other negative errno. @e may be
+	 * NULL. */
+	int (*read)(struct vfio_dev *d, unsigned index, uint64_t off, void *buf,
+		    unsigned n, struct err *e);
 	int (*write)(struct vfio_dev *d, unsigned index, uint64_t off,
 		     const void *buf, unsigned n, struct err *e);
 	/* Map part of a region; the caller unmaps with sys_munmap. The address
@@ -91,7 +104,7 @@ struct vfio_dev_ops {
 
 struct vfio_dev {
 	const struct vfio_dev_ops *ops;
-	char name[24]; /* "0000:01:00.1" */
+	char name[24];	/* "0000:01:00.1" */
 	bool can_reset; /* VFIO_DEVICE_FLAGS_RESET */
 	unsigned n_regions, n_irqs;
 };

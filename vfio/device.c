@@ -1,0 +1,205 @@
+/* vfio/device.c - an assigned function as a PCI function of the guest
+ *
+ * How it works
+ *
+ *     attach to the I/O address space       group.c: the device fd; the kernel
+ *       |                                   resets the function by opening it
+ *     read config space, once               what the function is
+ *     decode and bus mastering off          nothing moves until the guest says
+ *     BARs, interrupts, policy              what the guest will see
+ *     resets                                refuse what cannot be reset
+ *     map the BARs' pages                   shown when the guest decodes them
+ *     (placed below a port by machine/)
+ *     wire INTx                             its line follows from its place
+ *
+ * The way down is the reverse: interrupts off at VFIO, pages hidden, unmapped,
+ * device fd closed (which resets once more), then the group (VFIO-OPEN-19).
+ */
+#include "vfio/device.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "vfio/internal.h"
+#include "vmm/base/sys.h"
+#include "vmm/base/trace.h"
+
+enum { WAKE_TRIES = 10, WAKE_WAIT_MS = 100 };
+
+static const struct pci_ops vfio_pci_ops = {
+	.config_read = vfio_overlay_read,
+	.config_write = vfio_overlay_write,
+	.bar_map = vfio_bar_map,
+	.bar_unmap = vfio_bar_unmap,
+	.bar_read = vfio_bar_read,
+	.bar_write = vfio_bar_write,
+	.reset = vfio_reset,
+};
+
+/* -------- config space, once -------- */
+
+static int config_size(struct vfio_device *d, struct err *e)
+{
+	struct vfio_region r;
+	int rc = d->dev->ops->region(d->dev, VFIO_PCI_CONFIG_REGION_INDEX, &r,
+				     e);
+
+	if (rc < 0)
+		return rc;
+	if (r.size < PCI_CONFIG_SIZE)
+		return err_set(e, -EINVAL, "its config space has %llu bytes",
+			       (unsigned long long)r.size);
+	return r.size < PCIE_CONFIG_SIZE ? PCI_CONFIG_SIZE : PCIE_CONFIG_SIZE;
+}
+
+static bool is_gone(const struct vfio_device *d)
+{
+	return le16_load(d->seen + PCI_VENDOR_ID) == 0xffff ||
+	       le16_load(d->seen + PCI_STATUS) == 0xffff;
+}
+
+/* A function that was asleep may need a moment. */
+static int read_config(struct vfio_device *d, struct err *e)
+{
+	for (unsigned i = 0; i < WAKE_TRIES; i++) {
+		int rc;
+
+		if (i > 0)
+			sys_sleep_ms(WAKE_WAIT_MS);
+		rc = d->dev->ops->read(d->dev, VFIO_PCI_CONFIG_REGION_INDEX, 0,
+				       d->seen, d->pci.config_size, e);
+		if (rc < 0)
+			return err_in(e, rc, "config space");
+		if (!is_gone(d))
+			return 0;
+	}
+	(void)err_set(e, -EIO,
+		      "the function does not answer: its config space reads "
+		      "all ones");
+	err_hint(e,
+		 "it may be asleep: load vfio-pci with disable_idle_d3=1, or "
+		 "write 0 to /sys/bus/pci/devices/%s/d3cold_allowed",
+		 vfio_name(d));
+	return -EIO;
+}
+
+static int learn_config(struct vfio_device *d, struct err *e)
+{
+	unsigned type;
+	int rc = config_size(d, e);
+
+	if (rc < 0)
+		return rc;
+	d->pci.config_size = (unsigned)rc;
+	rc = read_config(d, e);
+	if (rc < 0)
+		return rc;
+	type = d->seen[PCI_HEADER_TYPE] & 0x7f;
+	if (type != PCI_HEADER_TYPE_NORMAL)
+		return err_set(e, -EINVAL,
+			       "has header type %u: only endpoints can be "
+			       "assigned",
+			       type);
+	memcpy(d->pci.config, d->seen, sizeof(d->seen));
+	memset(d->pci.config + PCI_BASE_ADDRESS_0, 0, 4 * PCI_BARS);
+	return 0;
+}
+
+/* -------- open -------- */
+
+static int switch_off(struct vfio_device *d, struct err *e)
+{
+	const uint32_t off = PCI_COMMAND_IO | PCI_COMMAND_MEMORY |
+			     PCI_COMMAND_MASTER | PCI_COMMAND_INTX_DISABLE;
+	uint32_t command = le16_load(d->seen + PCI_COMMAND);
+	int rc = vfio_config_put(d, PCI_COMMAND, 2, command & ~off);
+
+	return rc < 0 ? err_sys(e, rc, "cannot write its command register") : 0;
+}
+
+static int device_build(struct vfio_device *d, struct vfio_iommu *iommu,
+			struct err *e)
+{
+	int rc = iommu->ops->attach(iommu, vfio_name(d), &d->dev, e);
+
+	if (rc >= 0)
+		rc = learn_config(d, e);
+	if (rc >= 0)
+		rc = switch_off(d, e);
+	if (rc >= 0)
+		rc = vfio_irqs_probe(d, e);
+	if (rc >= 0)
+		rc = vfio_bars_open(d, e);
+	if (rc >= 0)
+		rc = vfio_policy_apply(d, e);
+	if (rc >= 0)
+		rc = vfio_irqs_open(d, e);
+	if (rc >= 0)
+		rc = vfio_reset_check(d, e);
+	if (rc >= 0)
+		rc = vfio_health_open(d, e);
+	if (rc < 0)
+		return rc;
+	vfio_bars_mmap(d);
+	memcpy(d->power_on, d->pci.config, sizeof(d->power_on));
+	return 0;
+}
+
+int vfio_device_open(struct vm *vm, struct vfio_iommu *iommu,
+		     const struct vfio_function *f,
+		     const struct vfio_options *o, struct vfio_device **out,
+		     struct err *e)
+{
+	struct vfio_device *d = calloc(1, sizeof(*d));
+	int rc;
+
+	if (!d)
+		return err_set(e, -ENOMEM, "vfio: %s: out of memory", f->bdf);
+	d->vm = vm;
+	d->host = *f;
+	d->opt = *o;
+	d->err_fd = d->req_fd = -1;
+	d->irqs.line = IRQ_LINE_EMPTY;
+	pci_device_init(&d->pci, &vfio_pci_ops, f->bdf);
+	rc = device_build(d, iommu, e);
+	if (rc < 0) {
+		vfio_device_close(d);
+		return err_in(e, rc, "vfio: %s", f->bdf);
+	}
+	*out = d;
+	return 0;
+}
+
+void vfio_device_close(struct vfio_device *d)
+{
+	if (!d)
+		return;
+	if (d->dev) {
+		vfio_health_close(d);
+		vfio_irqs_close(d);
+		/* while the windows can still be hidden one by one */
+		pci_bars_unmap(&d->pci);
+		vfio_bars_close(d);
+		d->dev->ops->close(d->dev);
+	}
+	pci_device_fini(&d->pci);
+	free(d);
+}
+
+/* -------- in the machine -------- */
+
+struct pci_device *vfio_device_pci(struct vfio_device *d)
+{
+	return &d->pci;
+}
+
+int vfio_device_wire(struct vfio_device *d, struct err *e)
+{
+	int rc = vfio_irqs_wire(d, e);
+
+	if (rc < 0)
+		return err_in(e, rc, "vfio: %s", vfio_name(d));
+	memcpy(d->power_on + PCI_INTERRUPT_LINE,
+	       d->pci.config + PCI_INTERRUPT_LINE, 2);
+	return 0;
+}

@@ -1,0 +1,482 @@
+/* vfio/group.c - container and group: the classic VFIO interface
+ *
+ * How it works
+ *
+ *     vfio_group_iommu_open            attach "0000:01:00.0"
+ *       open /dev/vfio/vfio              group of the function (sysfs)
+ *       API version, TYPE1v2?            open /dev/vfio/12, viable?
+ *                                        join a container   (SET_CONTAINER)
+ *     map RAM                            first of it? SET_IOMMU, replay maps
+ *       MAP_DMA in each container        KVM learns of the group (FILE_ADD)
+ *       that has a type                  GET_DEVICE_FD -> kernel.c
+ *
+ * The kernel wants this order: without a group a container takes no type, and
+ * without a type it takes no map and hands out no device (drivers/vfio/
+ * container.c). It forgets type and maps when the last group leaves, so a
+ * container then counts as blank here, and the next group that joins types it
+ * anew and has every map replayed.
+ *
+ * The way down, once the last device of a group is closed: FILE_DEL,
+ * UNSET_CONTAINER (EBUSY while a device is open), close the group.
+ */
+#include "vfio/group.h"
+
+#include <fcntl.h>
+#include <linux/vfio.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vfio/kernel.h"
+#include "vfio/kvm.h"
+#include "vfio/refusal.h"
+#include "vfio/space.h"
+#include "vfio/sysfs.h"
+#include "vmm/base/bytes.h"
+#include "vmm/base/sys.h"
+#include "vmm/base/trace.h"
+
+enum {
+	MAX_GROUPS = 32,
+	MAX_DEVICES = 64,
+	OPEN_TRIES = 10,
+	OPEN_WAIT_MS = 100,
+};
+
+struct group {
+	int fd; /* -1: slot is free */
+	int number;
+	struct vfio_space *space; /* NULL: in no container */
+	bool kvm_knows;
+	unsigned devices;
+	struct group_iommu *owner;
+};
+
+struct attached {
+	char bdf[24]; /* empty: slot is free */
+	struct group *group;
+};
+
+struct group_iommu {
+	struct vfio_iommu iommu;
+	struct vfio_kvm kvm;
+	struct vfio_maps maps;
+	struct vfio_space spaces[VFIO_MAX_SPACES];
+	struct group groups[MAX_GROUPS];
+	struct attached attached[MAX_DEVICES];
+};
+
+static struct group_iommu *iommu_of(struct vfio_iommu *i)
+{
+	return container_of(i, struct group_iommu, iommu);
+}
+
+/* -------- groups -------- */
+
+/* Safe half-built. All devices of the group are closed. */
+static void group_leave(struct group *g)
+{
+	if (g->kvm_knows)
+		vfio_kvm_remove(&g->owner->kvm, g->fd);
+	g->kvm_knows = false;
+	if (g->space) {
+		(void)sys_ioctl_num(g->fd, VFIO_GROUP_UNSET_CONTAINER, 0);
+		vfio_space_left(g->space);
+	}
+	g->space = NULL;
+	sys_close(&g->fd);
+	/* The first container is kept for the next group; further ones only
+	 * exist for groups that could not join it. */
+	for (unsigned n = 1; n < VFIO_MAX_SPACES; n++) {
+		if (g->owner->spaces[n].groups == 0)
+			vfio_space_close(&g->owner->spaces[n]);
+	}
+}
+
+static int no_group_node(int number, int rc, struct err *e)
+{
+	char path[64];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/dev/vfio/noiommu-%d", number);
+	if (rc != -ENOENT || sys_stat(path, &st) < 0)
+		return rc;
+	(void)err_set(e, -ENODEV,
+		      "group %d has no IOMMU (%s): its DMA would reach all of "
+		      "the host's memory",
+		      number, path);
+	err_hint(e, "switch on VT-d or AMD-Vi in the firmware; there is no way "
+		    "around it for a VM");
+	return -ENODEV;
+}
+
+/* Who may open the node, for "permission denied". */
+static void add_owner(const char *path, struct err *e)
+{
+	struct stat st;
+
+	if (sys_stat(path, &st) == 0)
+		err_add(e, " (owner %u:%u, mode %04o)", st.st_uid, st.st_gid,
+			st.st_mode & 07777);
+}
+
+static int group_node_open(struct group *g, struct err *e)
+{
+	struct vfio_group_status st = { .argsz = sizeof(st) };
+	char path[64];
+	int rc;
+
+	snprintf(path, sizeof(path), "/dev/vfio/%d", g->number);
+	g->fd = sys_open(path, O_RDWR);
+	if (g->fd < 0) {
+		rc = no_group_node(g->number, g->fd, e);
+		if (rc != g->fd)
+			return rc;
+		rc = vfio_refused(e, VFIO_STEP_GROUP, g->fd, "cannot open %s",
+				  path);
+		if (rc == -EACCES)
+			add_owner(path, e);
+		return rc;
+	}
+	rc = sys_ioctl(g->fd, VFIO_GROUP_GET_STATUS, &st);
+	if (rc < 0)
+		return err_sys(e, rc, "cannot ask for the status of group %d",
+			       g->number);
+	if (st.flags & VFIO_GROUP_FLAGS_VIABLE)
+		return 0;
+	return -EPERM; /* group_join explains */
+}
+
+/* Which cause the reserved regions betray, when the IOMMU said EINVAL. */
+static int join_refused(const struct group *g, enum vfio_step step, int rc,
+			struct err *e)
+{
+	if (rc == -EINVAL && vfio_group_has_direct_region(g->number)) {
+		(void)err_set(e, rc,
+			      "group %d: platform firmware (RMRR or IVMD) ties "
+			      "it to memory; it cannot be assigned",
+			      g->number);
+		err_hint(e, "see /sys/kernel/iommu_groups/%d/reserved_regions",
+			 g->number);
+		return rc;
+	}
+	if (step == VFIO_STEP_SET_CONTAINER)
+		return vfio_refused(e, step, rc,
+				    "group %d cannot join an I/O address space",
+				    g->number);
+	return vfio_refused(e, step, rc, "no IOMMU for group %d", g->number);
+}
+
+/* Put the group into @s; -EAGAIN: it does not go there, another may take it. */
+static int try_space(struct group *g, struct vfio_space *s, struct err *e)
+{
+	int32_t fd = s->fd;
+	bool blank = !s->typed;
+	int rc = sys_ioctl(g->fd, VFIO_GROUP_SET_CONTAINER, &fd);
+
+	if (rc < 0 && !blank && rc != -EBUSY)
+		return -EAGAIN;
+	if (rc < 0)
+		return join_refused(g, VFIO_STEP_SET_CONTAINER, rc, e);
+	g->space = s;
+	s->groups++;
+	if (!blank)
+		return 0;
+	rc = vfio_space_type(s);
+	if (rc < 0)
+		return join_refused(g, VFIO_STEP_SET_IOMMU, rc, e);
+	return vfio_space_replay(s, &g->owner->maps, e);
+}
+
+/* First a container that is there, then a new one: VFIO-OPEN-03. */
+static int join_space(struct group *g, struct err *e)
+{
+	for (unsigned n = 0; n < VFIO_MAX_SPACES; n++) {
+		struct vfio_space *s = &g->owner->spaces[n];
+		int rc;
+
+		if (s->fd < 0) {
+			rc = vfio_space_open(s, e);
+			if (rc < 0)
+				return rc;
+			log_info("vfio: group %d needs a container of its own",
+				 g->number);
+		}
+		rc = try_space(g, s, e);
+		if (rc != -EAGAIN)
+			return rc;
+	}
+	return err_set(e, -ENOSPC,
+		       "too many groups that cannot share an I/O "
+		       "address space");
+}
+
+static int group_build(struct group *g, const char *bdf, struct err *e)
+{
+	int rc = group_node_open(g, e);
+
+	if (rc >= 0) {
+		rc = join_space(g, e);
+		/* the kernel claims the group's DMA only now */
+		if (rc == -EBUSY)
+			return vfio_explain_viability(g->number, bdf, e);
+	} else if (g->fd >= 0 && rc == -EPERM) {
+		return vfio_explain_viability(g->number, bdf, e);
+	}
+	if (rc < 0)
+		return rc;
+	/* before a device is opened, which latches the KVM pointer */
+	rc = vfio_kvm_add(&g->owner->kvm, g->fd, e);
+	g->kvm_knows = rc >= 0;
+	return rc < 0 ? err_in(e, rc, "group %d", g->number) : 0;
+}
+
+static int group_get(struct group_iommu *i, const char *bdf, struct group **out,
+		     struct err *e)
+{
+	struct group *vacant = NULL;
+	int rc = vfio_group_of(bdf, e);
+	int number = rc;
+
+	if (rc < 0)
+		return rc;
+	for (unsigned n = MAX_GROUPS; n-- > 0;) {
+		struct group *g = &i->groups[n];
+
+		if (g->fd < 0) {
+			vacant = g;
+		} else if (g->number == number) {
+			*out = g;
+			return 0;
+		}
+	}
+	if (!vacant)
+		return err_set(e, -ENOSPC, "more than %d IOMMU groups",
+			       MAX_GROUPS);
+	*vacant = (struct group){ .fd = -1, .number = number, .owner = i };
+	rc = group_build(vacant, bdf, e);
+	if (rc < 0) {
+		group_leave(vacant);
+		return rc;
+	}
+	*out = vacant;
+	return 0;
+}
+
+/* -------- devices -------- */
+
+/* A device was closed: kernel.c's call. */
+static void device_released(void *arg)
+{
+	struct attached *a = arg;
+
+	a->bdf[0] = '\0';
+	if (--a->group->devices == 0)
+		group_leave(a->group);
+}
+
+static int slot_for(struct group_iommu *i, const char *bdf,
+		    struct attached **out, struct err *e)
+{
+	struct attached *vacant = NULL;
+
+	for (unsigned n = 0; n < MAX_DEVICES; n++) {
+		struct attached *a = &i->attached[n];
+
+		if (strcmp(a->bdf, bdf) == 0) {
+			(void)err_set(e, -EEXIST, "is given twice");
+			err_hint(e, "each function can be assigned once");
+			return -EEXIST;
+		}
+		if (a->bdf[0] == '\0' && !vacant)
+			vacant = a;
+	}
+	if (!vacant)
+		return err_set(e, -ENOSPC, "more than %d functions",
+			       MAX_DEVICES);
+	*out = vacant;
+	return 0;
+}
+
+/* Opening tries to reset the function and gives up with EAGAIN when something
+ * else has its lock at the moment. */
+static int device_fd(const struct group *g, const char *bdf)
+{
+	int rc;
+
+	for (unsigned n = 0;; n++) {
+		rc = sys_ioctl_num(g->fd, VFIO_GROUP_GET_DEVICE_FD,
+				   (uintptr_t)bdf);
+		if (rc != -EAGAIN || n == OPEN_TRIES)
+			return rc;
+		sys_sleep_ms(OPEN_WAIT_MS);
+	}
+}
+
+static int group_iommu_attach(struct vfio_iommu *iommu, const char *bdf,
+			      struct vfio_dev **out, struct err *e)
+{
+	struct group_iommu *i = iommu_of(iommu);
+	struct attached *a = NULL;
+	struct group *g = NULL;
+	int rc = slot_for(i, bdf, &a, e);
+
+	if (rc < 0)
+		return rc;
+	rc = group_get(i, bdf, &g, e);
+	if (rc < 0)
+		return rc;
+	rc = device_fd(g, bdf);
+	if (rc < 0) {
+		if (g->devices == 0)
+			group_leave(g);
+		return vfio_refused(e, VFIO_STEP_DEVICE, rc,
+				    "cannot open the function");
+	}
+	g->devices++;
+	a->group = g;
+	snprintf(a->bdf, sizeof(a->bdf), "%s", bdf);
+	return vfio_kernel_open(rc, bdf, device_released, a, out, e);
+}
+
+/* -------- the I/O address space, in each container -------- */
+
+static int group_iommu_unmap(struct vfio_iommu *iommu, iova_t at, uint64_t size,
+			     struct err *e)
+{
+	struct group_iommu *i = iommu_of(iommu);
+	int first = 0;
+
+	if (!vfio_maps_remove(&i->maps, at, size))
+		return err_set(
+			e, -EINVAL, "%#llx+%#llx was not mapped as one range",
+			(unsigned long long)at, (unsigned long long)size);
+	for (unsigned n = 0; n < VFIO_MAX_SPACES; n++) {
+		int rc = 0;
+
+		if (i->spaces[n].typed)
+			rc = vfio_space_unmap(&i->spaces[n], at, size, e);
+		if (rc < 0 && first == 0)
+			first = rc;
+	}
+	return first;
+}
+
+static int group_iommu_map(struct vfio_iommu *iommu, iova_t at,
+			   const struct ram *r, struct err *e)
+{
+	struct group_iommu *i = iommu_of(iommu);
+	struct vfio_map m = { at, r->size, r->hva };
+	int rc = vfio_maps_add(&i->maps, &m, e);
+
+	if (rc < 0)
+		return rc;
+	for (unsigned n = 0; n < VFIO_MAX_SPACES && rc >= 0; n++) {
+		if (!i->spaces[n].typed)
+			continue;
+		rc = vfio_space_map(&i->spaces[n], &m, e);
+		while (rc < 0 && n-- > 0) {
+			if (i->spaces[n].typed)
+				(void)vfio_space_unmap(&i->spaces[n], at,
+						       r->size, NULL);
+		}
+	}
+	if (rc < 0)
+		(void)vfio_maps_remove(&i->maps, at, r->size);
+	return rc < 0 ? rc : 0;
+}
+
+static int group_iommu_ranges(struct vfio_iommu *iommu, struct range *out,
+			      unsigned max, struct err *e)
+{
+	struct group_iommu *i = iommu_of(iommu);
+	int n = 0;
+
+	for (unsigned s = 0; s < VFIO_MAX_SPACES && n >= 0; s++) {
+		if (i->spaces[s].typed)
+			n = vfio_space_ranges(&i->spaces[s], out, (unsigned)n,
+					      max, e);
+	}
+	return n;
+}
+
+static int group_iommu_facts(struct vfio_iommu *iommu,
+			     struct vfio_iommu_facts *out, struct err *e)
+{
+	struct group_iommu *i = iommu_of(iommu);
+	struct vfio_iommu_facts f = { .page_sizes = UINT64_MAX,
+				      .maps_left = UINT32_MAX };
+
+	for (unsigned s = 0; s < VFIO_MAX_SPACES; s++) {
+		int rc = 0;
+
+		if (i->spaces[s].typed)
+			rc = vfio_space_facts(&i->spaces[s], &f, e);
+		if (rc < 0)
+			return rc;
+	}
+	if (f.spaces == 0)
+		f.page_sizes = 0;
+	*out = f;
+	return 0;
+}
+
+static int group_iommu_blame(struct vfio_iommu *iommu, const struct range *r)
+{
+	struct group_iommu *i = iommu_of(iommu);
+
+	for (unsigned n = 0; n < MAX_GROUPS; n++) {
+		if (i->groups[n].fd >= 0 &&
+		    vfio_group_reserves(i->groups[n].number, r->base, r->size))
+			return i->groups[n].number;
+	}
+	return -1;
+}
+
+static void group_iommu_close(struct vfio_iommu *iommu)
+{
+	struct group_iommu *i = iommu_of(iommu);
+
+	for (unsigned n = 0; n < MAX_GROUPS; n++) {
+		if (i->groups[n].fd >= 0)
+			group_leave(&i->groups[n]);
+	}
+	for (unsigned n = VFIO_MAX_SPACES; n-- > 0;)
+		vfio_space_close(&i->spaces[n]);
+	/* Kept until the last FILE_DEL: closing it first would leave KVM
+	 * holding the groups. */
+	vfio_kvm_close(&i->kvm);
+	free(i);
+}
+
+static const struct vfio_iommu_ops group_ops = {
+	.attach = group_iommu_attach,
+	.map = group_iommu_map,
+	.unmap = group_iommu_unmap,
+	.ranges = group_iommu_ranges,
+	.facts = group_iommu_facts,
+	.blame = group_iommu_blame,
+	.close = group_iommu_close,
+};
+
+int vfio_group_iommu_open(int vm_fd, struct vfio_iommu **out, struct err *e)
+{
+	struct group_iommu *i = calloc(1, sizeof(*i));
+	int rc;
+
+	if (!i)
+		return err_set(e, -ENOMEM, "vfio: out of memory");
+	i->iommu.ops = &group_ops;
+	i->kvm = (struct vfio_kvm){ .vm_fd = vm_fd, .fd = -1 };
+	for (unsigned n = 0; n < MAX_GROUPS; n++)
+		i->groups[n].fd = -1;
+	for (unsigned n = 0; n < VFIO_MAX_SPACES; n++)
+		i->spaces[n] = VFIO_SPACE_EMPTY;
+	rc = vfio_space_open(&i->spaces[0], e);
+	if (rc < 0) {
+		group_iommu_close(&i->iommu);
+		return err_in(e, rc, "vfio");
+	}
+	*out = &i->iommu;
+	return 0;
+}

@@ -1,0 +1,140 @@
+/* vfio/health.c - a function that stops answering; ERR and REQ
+ *
+ * A function can be pulled out, powered down by its port, or lock up. Then
+ * config reads fail or give all ones, and whoever believes them finds endless
+ * capability lists and interrupt pins of 255. One bad access makes a function
+ * suspect; if it has not come back 100 ms later it is lost: interrupts off,
+ * pages away, all ones from then on, one line in the log.
+ *
+ * ERR is the host's word that the function reported an uncorrectable error.
+ * Data may be wrong, so the VM ends. REQ is the host's wish to have the
+ * function back (somebody writes to its unbind file, and hangs until we let
+ * go); it is repeated every ten seconds. That is for the operator to decide.
+ */
+#include "vfio/internal.h"
+#include "vfio/trace.h"
+#include "vmm/base/sys.h"
+
+static const uint64_t CONFIRM_NS = 100 * 1000 * 1000;
+
+void vfio_suspect(struct vfio_device *d)
+{
+	if (d->health != VFIO_OK)
+		return;
+	d->health = VFIO_SUSPECT;
+	d->suspect_since = sys_now_ns();
+}
+
+/* The IDs come from the kernel's copy, which outlives the function; status is
+ * the hardware's. */
+static bool answers(struct vfio_device *d)
+{
+	uint32_t id, command;
+
+	return vfio_config_get(d, PCI_VENDOR_ID, 4, &id) >= 0 &&
+	       vfio_config_get(d, PCI_COMMAND, 4, &command) >= 0 &&
+	       (uint16_t)id != 0xffff && command >> 16 != 0xffff;
+}
+
+static void lose(struct vfio_device *d)
+{
+	d->health = VFIO_LOST;
+	log_error("vfio: %s: the function does not answer any more; the guest "
+		  "reads all ones from now on (dmesg of the host may say why)",
+		  vfio_name(d));
+	pci_bars_unmap(&d->pci);
+	/* decode off in our copy, or the next update would map again */
+	pci_config_set(&d->pci, PCI_COMMAND, 2, 0);
+	vfio_irqs_quiesce(d);
+}
+
+bool vfio_alive(struct vfio_device *d)
+{
+	if (d->health == VFIO_SUSPECT &&
+	    sys_now_ns() - d->suspect_since >= CONFIRM_NS) {
+		if (answers(d))
+			d->health = VFIO_OK;
+		else
+			lose(d);
+	}
+	return d->health != VFIO_LOST;
+}
+
+/* -------- ERR and REQ: main thread -------- */
+
+static void error_reported(struct loop_fd *f, uint32_t events)
+{
+	struct vfio_device *d = container_of(f, struct vfio_device, err_watch);
+	struct err e = ERR_NONE;
+
+	if (sys_eventfd_drain(f->fd) == 0)
+		return;
+	pthread_mutex_lock(&d->pci.lock);
+	pci_bars_unmap(&d->pci);
+	pthread_mutex_unlock(&d->pci.lock);
+	(void)err_set(&e, -EIO,
+		      "vfio: %s: the function reported an uncorrectable error",
+		      vfio_name(d));
+	err_hint(&e, "dmesg of the host has the details (AER)");
+	vm_stop(d->vm, VM_FAILED, 0, &e);
+}
+
+static void release_wanted(struct loop_fd *f, uint32_t events)
+{
+	struct vfio_device *d = container_of(f, struct vfio_device, req_watch);
+
+	if (sys_eventfd_drain(f->fd) == 0)
+		return;
+	log_limited(&d->req_limit, LOG_WARN,
+		    "vfio: %s: the host wants the function back and waits: "
+		    "shut the guest down to release it",
+		    vfio_name(d));
+}
+
+/* An index that the function does not have is fine: @fd stays -1. */
+static int watch(struct vfio_device *d, unsigned index, int *fd,
+		 struct loop_fd *w, loop_handler *handler, struct err *e)
+{
+	struct vfio_irq_facts f;
+	int rc;
+
+	if (index >= d->dev->n_irqs ||
+	    d->dev->ops->irq_info(d->dev, index, &f, NULL) < 0 || f.count != 1)
+		return 0;
+	*fd = sys_eventfd();
+	if (*fd < 0)
+		return err_sys(e, *fd, "no eventfd");
+	rc = d->dev->ops->irqs(d->dev, index, 0, 1, fd, e);
+	if (rc < 0)
+		return rc;
+	*w = (struct loop_fd){ .handler = handler, .fd = *fd };
+	return loop_add(&d->vm->loop, w, EPOLLIN, e);
+}
+
+int vfio_health_open(struct vfio_device *d, struct err *e)
+{
+	int rc = watch(d, VFIO_PCI_ERR_IRQ_INDEX, &d->err_fd, &d->err_watch,
+		       error_reported, e);
+
+	if (rc < 0)
+		return err_in(e, rc, "error events");
+	rc = watch(d, VFIO_PCI_REQ_IRQ_INDEX, &d->req_fd, &d->req_watch,
+		   release_wanted, e);
+	return rc < 0 ? err_in(e, rc, "release requests") : 0;
+}
+
+static void unwatch(struct vfio_device *d, unsigned index, int *fd,
+		    struct loop_fd *w)
+{
+	if (*fd < 0)
+		return;
+	loop_remove(&d->vm->loop, w);
+	(void)d->dev->ops->irqs(d->dev, index, 0, 0, NULL, NULL);
+	sys_close(fd);
+}
+
+void vfio_health_close(struct vfio_device *d)
+{
+	unwatch(d, VFIO_PCI_REQ_IRQ_INDEX, &d->req_fd, &d->req_watch);
+	unwatch(d, VFIO_PCI_ERR_IRQ_INDEX, &d->err_fd, &d->err_watch);
+}

@@ -1,0 +1,207 @@
+/* vfio/internal.h - an assigned function, for the files of this room only
+ *
+ *     device.c   opens and closes, and is the pci_ops table
+ *     policy.c   which capabilities the guest sees; capability.c: how
+ *     overlay.c  config accesses, merged from our bytes and the device's
+ *     quirks.c   exceptions for functions that are wrong about themselves
+ *     bars.c     regions, their maps, accesses that trap
+ *     irqs.c     INTx, MSI and MSI-X between VFIO and KVM
+ *     power.c    D-states
+ *     reset.c    bringing the function back to power-on values
+ *     health.c   a function that stops answering; ERR and REQ
+ *
+ * Everything here runs with pci.lock held, or before the guest runs and after
+ * its vCPUs were joined.
+ */
+#ifndef VFIO_INTERNAL_H
+#define VFIO_INTERNAL_H
+
+#include <linux/pci_regs.h>
+#include <linux/vfio.h>
+
+#include "pcie/bar.h"
+#include "pcie/caps.h"
+#include "pcie/msi.h"
+#include "pcie/msix.h"
+#include "vfio/device.h"
+#include "vmm/base/bytes.h"
+
+/* What a guest's access to a byte of config space does. Bits set in emu[] are
+ * read from our own copy in any case. */
+enum vfio_class {
+	VFIO_PASS,    /* reads and writes go to the device */
+	VFIO_PASS_RO, /* reads go to the device, writes are dropped */
+	VFIO_EMU,     /* ours: pci.config with its write masks */
+	VFIO_BLOCK,   /* reads 0, writes are dropped */
+};
+
+/* Two carve-outs (MSI-X table, PBA) can each split one area. */
+enum { VFIO_MAX_VIEWS = VFIO_MAX_AREAS + 2 };
+
+/* Pages of a BAR that the guest may reach without exits. */
+struct vfio_view {
+	struct range area; /* in the BAR; of whole pages */
+	void *hva;	   /* NULL: could not be mapped */
+	struct mem_window window;
+};
+
+struct vfio_bar {
+	struct vfio_region region;
+	unsigned n_views;
+	struct vfio_view view[VFIO_MAX_VIEWS];
+	bool mapped; /* decodes, at: */
+	gpa_t at;
+	bool withdrawn;	      /* traps until it is mapped anew */
+	unsigned withdrawals; /* at VFIO_MAX_WITHDRAWALS it traps for good */
+	bool warned;
+};
+
+enum { VFIO_MAX_WITHDRAWALS = 16 };
+
+/* Which of the function's interrupts the kernel has switched on. One at a
+ * time: it refuses a second. */
+enum vfio_irq_mode {
+	VFIO_IRQ_NONE,
+	VFIO_IRQ_INTX,
+	VFIO_IRQ_MSI,
+	VFIO_IRQ_MSIX
+};
+
+/* OK: answers. SUSPECT: an access failed or read all ones; looked at again
+ * 100 ms later at the earliest. LOST: did not answer then either; nothing of
+ * it is touched any more, it reads all ones. There is no way back. */
+enum vfio_health { VFIO_OK, VFIO_SUSPECT, VFIO_LOST };
+
+struct vfio_irqs {
+	enum vfio_irq_mode mode;
+	unsigned n_msi, n_msix; /* what VFIO offers; 0: none */
+	bool has_intx;		/* and it could be switched on */
+	bool msix_fixed;	/* NORESIZE: vectors are allocated at once */
+	unsigned msix_room;	/* vectors that the kernel has allocated */
+	int msix_fd[MSIX_MAX];	/* installed in the kernel; -1: none */
+	struct irq_line line;
+	struct msi msi;
+	struct msix msix;
+	bool has_msi, has_msix; /* msi_init, msix_init done */
+	struct log_limit limit;
+};
+
+struct vfio_device {
+	struct pci_device pci;
+	struct vm *vm;	      /* borrowed */
+	struct vfio_dev *dev; /* ours; NULL: not attached */
+	struct vfio_function host;
+	struct vfio_options opt;
+
+	uint8_t emu[PCIE_CONFIG_SIZE];	    /* bits that are read from us */
+	uint8_t klass[PCIE_CONFIG_SIZE];    /* enum vfio_class */
+	uint8_t seen[PCIE_CONFIG_SIZE];	    /* what VFIO showed at open */
+	uint8_t power_on[PCIE_CONFIG_SIZE]; /* pci.config after a reset */
+	/* offsets of capabilities that we take part in; 0: absent */
+	uint8_t pm, pcie, af, msi_at, msix_at;
+
+	struct vfio_bar bar[PCI_BARS];
+	struct vfio_irqs irqs;
+
+	bool touched; /* something changed the device since its last reset */
+	enum vfio_health health;
+	uint64_t suspect_since; /* sys_now_ns */
+	struct loop_fd err_watch, req_watch;
+	int err_fd, req_fd;
+	struct log_limit access_limit, req_limit, reset_limit;
+};
+
+static inline struct vfio_device *vfio_of(struct pci_device *p)
+{
+	return container_of(p, struct vfio_device, pci);
+}
+
+static inline const char *vfio_name(const struct vfio_device *d)
+{
+	return d->host.bdf;
+}
+
+/* -------- policy.c -------- */
+
+/* Read config space through VFIO and decide about every byte. BARs are known
+ * already. */
+int vfio_policy_apply(struct vfio_device *d, struct err *e);
+
+/* -------- quirks.c -------- */
+
+/* Correct the MSI-X capability at @cap of functions known to have it wrong. */
+void vfio_quirk_msix(const struct vfio_device *d, uint8_t *cap);
+
+/* -------- overlay.c -------- */
+
+uint32_t vfio_overlay_read(struct pci_device *p, unsigned off, unsigned len);
+void vfio_overlay_write(struct pci_device *p, unsigned off, unsigned len,
+			uint32_t v);
+/* The device's own register, past overlay and policy: negative errno and a
+ * look at its health if that fails. */
+int vfio_config_get(struct vfio_device *d, unsigned off, unsigned len,
+		    uint32_t *out);
+int vfio_config_put(struct vfio_device *d, unsigned off, unsigned len,
+		    uint32_t v);
+/* Write to the device those bytes that pass. */
+int vfio_config_forward(struct vfio_device *d, unsigned off, unsigned len,
+			uint32_t v);
+
+/* -------- bars.c -------- */
+
+/* Ask VFIO for the regions and give the PCI function its BARs. Config space
+ * was read into seen[]. */
+int vfio_bars_open(struct vfio_device *d, struct err *e);
+/* Map what may be mapped: after the place of the MSI-X table is known. */
+void vfio_bars_mmap(struct vfio_device *d);
+void vfio_bars_close(struct vfio_device *d); /* safe half-built */
+void vfio_bar_map(struct pci_device *p, unsigned bar, gpa_t at);
+void vfio_bar_unmap(struct pci_device *p, unsigned bar);
+uint64_t vfio_bar_read(struct pci_device *p, unsigned bar, uint64_t off,
+		       unsigned len);
+void vfio_bar_write(struct pci_device *p, unsigned bar, uint64_t off,
+		    unsigned len, uint64_t v);
+/* -------- irqs.c -------- */
+
+/* What does VFIO offer? */
+int vfio_irqs_probe(struct vfio_device *d, struct err *e);
+/* Models of MSI and MSI-X over the capabilities that policy.c found. */
+int vfio_irqs_open(struct vfio_device *d, struct err *e);
+/* Place is known: INTx on. */
+int vfio_irqs_wire(struct vfio_device *d, struct err *e);
+/* Everything off at VFIO, models back to power-on values. */
+void vfio_irqs_quiesce(struct vfio_device *d);
+/* INTx on again after a reset. */
+void vfio_irqs_rearm(struct vfio_device *d);
+void vfio_irqs_close(struct vfio_device *d); /* safe half-built */
+
+/* -------- power.c -------- */
+
+/* The guest wrote to a dword that holds PMCSR. */
+void vfio_power_write(struct vfio_device *d, unsigned off, unsigned len,
+		      uint32_t v);
+
+/* -------- reset.c -------- */
+
+/* Log which reset there is; refuse a function that has none. */
+int vfio_reset_check(struct vfio_device *d, struct err *e);
+/* Secondary bus reset above, or reset of the VM. */
+void vfio_reset(struct pci_device *p);
+/* Would this write start a function level reset? */
+bool vfio_is_flr(const struct vfio_device *d, unsigned off, unsigned len,
+		 uint32_t v);
+/* Forward that write, with everything off before and our side at power-on
+ * values after. */
+void vfio_flr(struct vfio_device *d, unsigned off, unsigned len, uint32_t v);
+
+/* -------- health.c -------- */
+
+/* An access failed (@rc < 0) or read all ones where that cannot be. */
+void vfio_suspect(struct vfio_device *d);
+/* If it is suspect for long enough, look again. False: it is lost. */
+bool vfio_alive(struct vfio_device *d);
+/* Error and release requests from the host (VFIO-IRQ-05). */
+int vfio_health_open(struct vfio_device *d, struct err *e);
+void vfio_health_close(struct vfio_device *d); /* safe half-built */
+
+#endif

@@ -1,0 +1,330 @@
+/* vfio/policy.c - which bytes of config space are whose
+ *
+ * The guest sees the device's config space, except where we must stand in the
+ * way: BARs (it gets its own addresses), interrupts (we route them), and
+ * capabilities that promise what a guest cannot have. Decisions are made per
+ * capability, by the two tables below, and written down per byte, so that
+ * an access needs no knowledge of capabilities.
+ *
+ * The kernel hides some capabilities itself, but by their headers only: any
+ * byte outside a capability that it shows is raw hardware, for reading and
+ * writing (vfio_pci_config.c, unassigned ranges). What is hidden is therefore
+ * looked up in the physical chain that sysfs shows to root, and blocked here.
+ */
+#include <string.h>
+
+#include "vfio/capability.h"
+#include "vfio/trace.h"
+#include "vmm/base/trace.h"
+
+struct cap_rule {
+	uint16_t id;
+	uint16_t size;	 /* 0: computed, or unknown */
+	vfio_show *show; /* NULL: hidden */
+};
+
+/* -------- the tables -------- */
+
+/* clang-format off */
+static const struct cap_rule std_rules[] = {
+	{ PCI_CAP_ID_PM,     PCI_PM_SIZEOF,       vfio_show_pm },
+	{ PCI_CAP_ID_VPD,    PCI_CAP_VPD_SIZEOF,  vfio_show_pass },
+	{ PCI_CAP_ID_SLOTID, 4,                   NULL },
+	{ PCI_CAP_ID_MSI,    0,                   vfio_show_msi },
+	{ PCI_CAP_ID_CHSWP,  4,                   NULL },
+	{ PCI_CAP_ID_PCIX,   8,                   NULL }, /* no PCI-X bus */
+	{ PCI_CAP_ID_HT,     0,                   vfio_show_pass },
+	{ PCI_CAP_ID_VNDR,   0,                   vfio_show_pass },
+	{ PCI_CAP_ID_DBG,    4,                   NULL },
+	{ PCI_CAP_ID_CCRC,   0,                   NULL },
+	{ PCI_CAP_ID_SHPC,   8,                   NULL },
+	{ PCI_CAP_ID_SSVID,  8,                   NULL },
+	{ PCI_CAP_ID_AGP3,   0,                   NULL },
+	{ PCI_CAP_ID_SECDEV, 0,                   NULL },
+	{ PCI_CAP_ID_EXP,    0,                   vfio_show_pcie },
+	{ PCI_CAP_ID_MSIX,   PCI_CAP_MSIX_SIZEOF, vfio_show_msix },
+	{ PCI_CAP_ID_SATA,   0,                   vfio_show_pass },
+	{ PCI_CAP_ID_AF,     PCI_CAP_AF_SIZEOF,   vfio_show_af },
+	{ PCI_CAP_ID_EA,     0,                   NULL }, /* host addresses */
+};
+static const struct cap_rule std_unknown = { .show = vfio_show_pass };
+
+static const struct cap_rule ext_rules[] = {
+	{ PCI_EXT_CAP_ID_ERR,    0x48, vfio_show_pass },
+	{ PCI_EXT_CAP_ID_VC,     0,    vfio_show_pass },
+	{ PCI_EXT_CAP_ID_DSN,    12,   vfio_show_pass },
+	{ PCI_EXT_CAP_ID_PWR,    16,   vfio_show_pass },
+	{ PCI_EXT_CAP_ID_MFVC,   0,    vfio_show_pass },
+	{ PCI_EXT_CAP_ID_VC9,    0,    vfio_show_pass },
+	{ PCI_EXT_CAP_ID_VNDR,   0,    vfio_show_pass },
+	{ PCI_EXT_CAP_ID_ACS,    8,    vfio_show_pass },
+	{ PCI_EXT_CAP_ID_ARI,    8,    NULL }, /* topology is the guest's */
+	{ PCI_EXT_CAP_ID_ATS,    8,    NULL }, /* the guest has no IOMMU */
+	{ PCI_EXT_CAP_ID_SRIOV,  0x40, NULL }, /* phantom BARs */
+	{ PCI_EXT_CAP_ID_MCAST,  0x30, vfio_show_pass },
+	{ PCI_EXT_CAP_ID_PRI,    16,   NULL },
+	{ PCI_EXT_CAP_ID_REBAR,  0,    NULL }, /* BARs have one size here */
+	{ PCI_EXT_CAP_ID_DPA,    0,    vfio_show_pass },
+	{ PCI_EXT_CAP_ID_TPH,    0,    vfio_show_pass },
+	{ PCI_EXT_CAP_ID_LTR,    8,    vfio_show_pass },
+	{ PCI_EXT_CAP_ID_SECPCI, 0,    NULL },
+	{ PCI_EXT_CAP_ID_PASID,  8,    NULL },
+	{ PCI_EXT_CAP_ID_DPC,    0,    NULL },
+	{ PCI_EXT_CAP_ID_L1SS,   0x14, NULL },
+	{ PCI_EXT_CAP_ID_PTM,    12,   NULL },
+	{ PCI_EXT_CAP_ID_DVSEC,  0,    vfio_show_pass },
+	{ PCI_EXT_CAP_ID_DLF,    12,   NULL },
+	{ PCI_EXT_CAP_ID_PL_16GT, 0,   NULL },
+	{ 0x27, 0, NULL }, { 0x28, 0, NULL }, { 0x29, 0, NULL },
+	{ 0x2a, 0, NULL }, /* margining, hierarchy ID, NPEM, 32 GT/s */
+	{ PCI_EXT_CAP_ID_DOE,    0x18, NULL },
+};
+/* clang-format on */
+static const struct cap_rule ext_unknown = { .show = vfio_show_read_only };
+static const struct cap_rule ext_denied = { .show = NULL };
+static const struct cap_rule ext_allowed = { .show = vfio_show_pass };
+
+static const struct cap_rule *find_rule(const struct cap_rule *rules, size_t n,
+					uint16_t id)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (rules[i].id == id)
+			return &rules[i];
+	}
+	return NULL;
+}
+
+static const struct cap_rule *std_rule(const struct vfio_device *d, uint16_t id)
+{
+	const struct cap_rule *r =
+		find_rule(std_rules, ARRAY_LEN(std_rules), id);
+
+	return r ? r : &std_unknown;
+}
+
+static const struct cap_rule *ext_rule(const struct vfio_device *d, uint16_t id)
+{
+	const struct cap_rule *r =
+		find_rule(ext_rules, ARRAY_LEN(ext_rules), id);
+
+	for (unsigned i = 0; i < d->opt.n_ecaps; i++) {
+		if (d->opt.ecap[i].id == id)
+			return d->opt.ecap[i].allow ? &ext_allowed
+						    : &ext_denied;
+	}
+	return r ? r : &ext_unknown;
+}
+
+/* -------- sizes -------- */
+
+static unsigned std_size(const uint8_t *config, const struct pci_cap *c)
+{
+	const struct cap_rule *r =
+		find_rule(std_rules, ARRAY_LEN(std_rules), c->id);
+	const uint8_t *cap = config + c->offset;
+	uint16_t word = le16_load(cap + 2);
+
+	if (c->id == PCI_CAP_ID_MSI)
+		return msi_cap_size(word);
+	if (c->id == PCI_CAP_ID_VNDR)
+		return word & 0xff;  /* its length byte */
+	if (c->id == PCI_CAP_ID_EXP) /* version 1 ends after the link */
+		return (word & PCI_EXP_FLAGS_VERS) < 2 ? PCI_EXP_SLTCAP : 0x3c;
+	return r ? r->size : 0;
+}
+
+static unsigned ext_size(const uint8_t *config, const struct pci_cap *c)
+{
+	enum { REBAR_CTRL = 8, REBAR_NBAR_SHIFT = 5 };
+	const struct cap_rule *r =
+		find_rule(ext_rules, ARRAY_LEN(ext_rules), c->id);
+	const uint8_t *cap = config + c->offset;
+
+	if ((c->id == PCI_EXT_CAP_ID_VNDR || c->id == PCI_EXT_CAP_ID_DVSEC) &&
+	    c->size >= 8)
+		return le32_load(cap + 4) >> 20;
+	if (c->id == PCI_EXT_CAP_ID_REBAR && c->size >= REBAR_CTRL + 4)
+		return 4 + 8 * (cap[REBAR_CTRL] >> REBAR_NBAR_SHIFT);
+	return r ? r->size : 0;
+}
+
+/* -------- one list -------- */
+
+/* What differs between the two lists. */
+struct list_kind {
+	const char *name;
+	unsigned header; /* bytes: ID and pointer */
+	unsigned base, end;
+	void (*walk)(const uint8_t *config, struct pci_cap_list *out);
+	void (*link)(struct pci_device *p, const struct pci_cap_list *l);
+	const struct cap_rule *(*rule)(const struct vfio_device *d,
+				       uint16_t id);
+	unsigned (*size)(const uint8_t *config, const struct pci_cap *c);
+	const char *(*cap_name)(unsigned id);
+};
+
+static const struct list_kind std_kind = {
+	.name = "standard",
+	.header = 2,
+	.base = PCI_STD_HEADER_SIZEOF,
+	.end = PCI_CONFIG_SIZE,
+	.walk = pci_caps_walk,
+	.link = pci_caps_link,
+	.rule = std_rule,
+	.size = std_size,
+	.cap_name = pci_cap_name,
+};
+
+static const struct list_kind ext_kind = {
+	.name = "extended",
+	.header = 4,
+	.base = PCI_CONFIG_SIZE,
+	.end = PCIE_CONFIG_SIZE,
+	.walk = pcie_ecaps_walk,
+	.link = pcie_ecaps_link,
+	.rule = ext_rule,
+	.size = ext_size,
+	.cap_name = pcie_ecap_name,
+};
+
+static const char *name_of(const struct list_kind *k, const struct pci_cap *c)
+{
+	const char *name = k->cap_name(c->id);
+
+	return name ? name : "unknown";
+}
+
+/* Bytes of @c as far as they are known; 0: unknown. Never past the next. */
+static unsigned known_size(const struct list_kind *k, const uint8_t *config,
+			   const struct pci_cap *c)
+{
+	unsigned size = k->size(config, c);
+
+	return size < c->size ? size : c->size;
+}
+
+static void block(struct vfio_device *d, const struct list_kind *k,
+		  const uint8_t *config, const struct pci_cap *c)
+{
+	unsigned size = known_size(k, config, c);
+
+	if (size < k->header)
+		size = c->size;
+	vfio_paint(d, c->offset, size, VFIO_BLOCK);
+	trace_vfio_block(vfio_name(d), c->offset, size, name_of(k, c));
+}
+
+static bool has_offset(const struct pci_cap_list *l, unsigned offset)
+{
+	for (unsigned i = 0; i < l->n; i++) {
+		if (l->cap[i].offset == offset)
+			return true;
+	}
+	return false;
+}
+
+/* Capabilities that the hardware has and VFIO does not show. */
+static void block_physical(struct vfio_device *d, const struct list_kind *k,
+			   const struct pci_cap_list *seen)
+{
+	struct pci_cap_list physical;
+
+	if (d->host.config_size < k->end)
+		return;
+	k->walk(d->host.config, &physical);
+	for (unsigned i = 0; i < physical.n; i++) {
+		if (!has_offset(seen, physical.cap[i].offset))
+			block(d, k, d->host.config, &physical.cap[i]);
+	}
+}
+
+/* Bytes that no capability owns: the device's own registers, often. */
+static void block_gaps(struct vfio_device *d, const struct list_kind *k,
+		       const struct pci_cap_list *keep)
+{
+	bool owned[PCIE_CONFIG_SIZE] = { false };
+
+	for (unsigned i = 0; i < keep->n; i++) {
+		const struct pci_cap *c = &keep->cap[i];
+		unsigned size = known_size(k, d->seen, c);
+
+		memset(owned + c->offset, true, size ? size : c->size);
+	}
+	for (unsigned off = k->base; off < k->end; off++) {
+		if (!owned[off])
+			vfio_paint(d, off, 1, VFIO_BLOCK);
+	}
+}
+
+static int show_one(struct vfio_device *d, const struct list_kind *k,
+		    const struct pci_cap *c, struct pci_cap_list *keep,
+		    struct err *e)
+{
+	const struct cap_rule *r = k->rule(d, c->id);
+	struct pci_cap own = *c;
+	unsigned size = known_size(k, d->seen, c);
+	int rc = VFIO_HIDDEN;
+
+	if (r->show && size != 0) {
+		vfio_paint(d, c->offset, size, VFIO_PASS);
+		own.size = (uint16_t)size;
+	}
+	if (r->show)
+		rc = r->show(d, &own, e);
+	if (rc < 0)
+		return rc;
+	trace_vfio_cap(vfio_name(d), k->name, c->offset, name_of(k, c),
+		       rc == VFIO_SHOWN ? "shown" : "hidden");
+	if (rc == VFIO_HIDDEN) {
+		block(d, k, d->seen, c);
+		return 0;
+	}
+	/* where a list leads is ours */
+	memset(d->klass + c->offset, VFIO_EMU, k->header);
+	memset(d->emu + c->offset, 0xff, k->header);
+	keep->cap[keep->n++] = *c;
+	return 0;
+}
+
+static int apply_list(struct vfio_device *d, const struct list_kind *k,
+		      struct err *e)
+{
+	struct pci_cap_list seen, keep = { .n = 0 };
+
+	k->walk(d->seen, &seen);
+	if (seen.broken)
+		log_warn("vfio: %s: the list of %s capabilities is broken: %s",
+			 vfio_name(d), k->name, seen.broken);
+	block_physical(d, k, &seen);
+	for (unsigned i = 0; i < seen.n; i++) {
+		int rc = show_one(d, k, &seen.cap[i], &keep, e);
+
+		if (rc < 0)
+			return rc;
+	}
+	if (d->opt.block_gaps)
+		block_gaps(d, k, &keep);
+	k->link(&d->pci, &keep);
+	return 0;
+}
+
+/* The head of the extended list stays where hardware must have it, even if
+ * what is there is hidden. */
+static void own_extended_head(struct vfio_device *d)
+{
+	memset(d->klass + PCI_CONFIG_SIZE, VFIO_EMU, 4);
+	memset(d->emu + PCI_CONFIG_SIZE, 0xff, 4);
+	memset(d->pci.writable + PCI_CONFIG_SIZE, 0, 4);
+}
+
+int vfio_policy_apply(struct vfio_device *d, struct err *e)
+{
+	int rc;
+
+	vfio_show_header(d);
+	rc = apply_list(d, &std_kind, e);
+	if (rc < 0 || d->pci.config_size < PCIE_CONFIG_SIZE)
+		return rc;
+	own_extended_head(d);
+	return apply_list(d, &ext_kind, e);
+}

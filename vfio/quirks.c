@@ -1,0 +1,40 @@
+/* vfio/quirks.c - exceptions, each with its reason
+ *
+ * Some functions are wrong about themselves. Each entry names the functions,
+ * what they claim and what is true; everything else is believed.
+ */
+#include "vfio/internal.h"
+#include "vmm/base/trace.h"
+
+/* The pending bits are not where the capability says, but inside the same BAR
+ * at another offset; believed, they would lie outside of it. */
+static const struct pba_quirk {
+	uint16_t vendor, device, mask;
+	uint32_t offset;
+	const char *who;
+} pba_quirks[] = {
+	/* virtual functions copy the offset of their physical function */
+	{ 0x1425, 0x5800, 0xff00, 0x1000, "Chelsio T5 virtual function" },
+	{ 0x1d22, 0x3685, 0xffff, 0xb400, "Kunlun virtual function" },
+};
+
+void vfio_quirk_msix(const struct vfio_device *d, uint8_t *cap)
+{
+	uint16_t vendor = le16_load(d->seen + PCI_VENDOR_ID);
+	uint16_t device = le16_load(d->seen + PCI_DEVICE_ID);
+	uint32_t pba = le32_load(cap + PCI_MSIX_PBA);
+
+	for (unsigned i = 0; i < ARRAY_LEN(pba_quirks); i++) {
+		const struct pba_quirk *q = &pba_quirks[i];
+		uint64_t bar =
+			d->pci.bars[(pba & PCI_MSIX_PBA_BIR) % PCI_BARS].size;
+
+		if (q->vendor != vendor || q->device != (device & q->mask) ||
+		    (pba & PCI_MSIX_PBA_OFFSET) < bar)
+			continue;
+		log_info("vfio: %s: %s: MSI-X pending bits at %#x",
+			 vfio_name(d), q->who, q->offset);
+		le32_store(cap + PCI_MSIX_PBA,
+			   (pba & PCI_MSIX_PBA_BIR) | q->offset);
+	}
+}

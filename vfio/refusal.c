@@ -1,0 +1,120 @@
+/* vfio/refusal.c - what it means when a step of opening is refused */
+#include "vfio/refusal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "vmm/base/bytes.h"
+
+struct refusal {
+	enum vfio_step step;
+	int code;
+	const char *cause, *hint;
+};
+
+static const struct refusal refusals[] = {
+	{ VFIO_STEP_CONTAINER, -ENOENT, "VFIO is not loaded",
+	  "modprobe vfio-pci" },
+	{ VFIO_STEP_CONTAINER, -ENODEV, "VFIO is not loaded",
+	  "modprobe vfio-pci" },
+	{ VFIO_STEP_CONTAINER, -EACCES, "permission denied",
+	  "the node is normally open to all: chmod 0666 /dev/vfio/vfio" },
+	{ VFIO_STEP_GROUP, -ENOENT,
+	  "no function of the group is bound to a vfio driver",
+	  "bind the function to vfio-pci with driver_override and "
+	  "drivers_probe" },
+	{ VFIO_STEP_GROUP, -EACCES, "permission denied",
+	  "run as root, or give the node to the user: chown USER on it" },
+	{ VFIO_STEP_GROUP, -EPERM,
+	  "permission denied: a group without an IOMMU asks for "
+	  "CAP_SYS_RAWIO",
+	  "without an IOMMU a function cannot be assigned" },
+	{ VFIO_STEP_GROUP, -EBUSY,
+	  "another process holds the group, or a function of it through "
+	  "/dev/vfio/devices",
+	  "a group can be opened once: end the other VM; `fuser -v "
+	  "/dev/vfio/*` shows who it is" },
+	{ VFIO_STEP_GROUP, -ENODEV, "its driver is just being unbound",
+	  "try again when the binding has settled" },
+	{ VFIO_STEP_SET_CONTAINER, -EINVAL,
+	  "the IOMMU refuses to put the group there: its address width or "
+	  "coherency differs, or firmware ties it to memory",
+	  "dmesg says more" },
+	{ VFIO_STEP_SET_CONTAINER, -EPERM,
+	  "the host cannot keep the function from forging interrupts: no "
+	  "interrupt remapping",
+	  "switch on interrupt remapping in the firmware; "
+	  "vfio_iommu_type1.allow_unsafe_interrupts=1 overrides this, and then "
+	  "a guest can inject any interrupt into the host" },
+	{ VFIO_STEP_SET_CONTAINER, -ENOMEM, "the host is out of memory", NULL },
+	{ VFIO_STEP_SET_IOMMU, -EPERM,
+	  "the host cannot keep the function from forging interrupts: no "
+	  "interrupt remapping",
+	  "switch on interrupt remapping in the firmware; "
+	  "vfio_iommu_type1.allow_unsafe_interrupts=1 overrides this, and then "
+	  "a guest can inject any interrupt into the host" },
+	{ VFIO_STEP_SET_IOMMU, -EINVAL,
+	  "the IOMMU refuses the group: firmware ties it to memory, or its "
+	  "address width does not fit",
+	  "dmesg says more" },
+	{ VFIO_STEP_SET_IOMMU, -ENODEV,
+	  "the module vfio_iommu_type1 is not loaded",
+	  "modprobe vfio_iommu_type1" },
+	{ VFIO_STEP_SET_IOMMU, -EBUSY,
+	  "another user holds the functions of the group", NULL },
+	{ VFIO_STEP_DEVICE, -EAGAIN,
+	  "the function is being reset or configured by something else",
+	  "try again; `lsof /sys/bus/pci/devices/*/config` may show who" },
+	{ VFIO_STEP_DEVICE, -ENODEV,
+	  "the function is not bound to a vfio driver, or is just being "
+	  "unbound",
+	  "bind it to vfio-pci with driver_override and drivers_probe" },
+	{ VFIO_STEP_DEVICE, -EACCES,
+	  "its physical function is owned by VFIO too and asks for a VF token",
+	  "VF tokens are not supported: leave the physical function on its "
+	  "host driver" },
+	{ VFIO_STEP_DEVICE, -EINVAL, "the driver refuses to open it",
+	  "dmesg says more" },
+	{ VFIO_STEP_DEVICE, -EIO, "the function does not answer",
+	  "load vfio-pci with disable_idle_d3=1, or write 0 to "
+	  "d3cold_allowed of the function; dmesg says more" },
+	{ VFIO_STEP_DEVICE, -EBUSY, "another user has opened it", NULL },
+	{ VFIO_STEP_MAP, -ENOMEM,
+	  "the limit for locked memory is reached, or the host is out of "
+	  "memory",
+	  "raise it: ulimit -l unlimited, or LimitMEMLOCK=infinity for a "
+	  "service" },
+	{ VFIO_STEP_MAP, -ENOSPC, "no mapping is left in the I/O address space",
+	  "raise the parameter vfio_iommu_type1.dma_entry_limit" },
+	{ VFIO_STEP_MAP, -EINVAL,
+	  "part of the range is reserved or beyond what the IOMMU translates",
+	  "see /sys/kernel/iommu_groups/*/reserved_regions" },
+	{ VFIO_STEP_MAP, -EEXIST, "something is mapped there already",
+	  "this is a mistake of minivmm: please report it" },
+	{ VFIO_STEP_MAP, -EFAULT,
+	  "its pages cannot be pinned for long: RAM has to be anonymous, "
+	  "memfd or hugetlb memory",
+	  NULL },
+};
+
+int vfio_refused(struct err *e, enum vfio_step step, int rc, const char *fmt,
+		 ...)
+{
+	char what[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	for (unsigned i = 0; i < ARRAY_LEN(refusals); i++) {
+		const struct refusal *r = &refusals[i];
+
+		if (r->step != step || r->code != rc)
+			continue;
+		(void)err_set(e, rc, "%s: %s", what, r->cause);
+		if (r->hint)
+			err_hint(e, "%s", r->hint);
+		return rc;
+	}
+	return err_sys(e, rc, "%s", what);
+}

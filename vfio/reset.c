@@ -1,0 +1,202 @@
+/* vfio/reset.c - bringing the function back to power-on values
+ *
+ * Around every reset, in this order: interrupts off, pages hidden, decode and
+ * bus mastering off, D0; the reset; then all our copies as they were when the
+ * function was opened, zeroes into VFIO's BARs, INTx armed again. The kernel
+ * saves and restores config space around its own reset, so what was not
+ * switched off before would be back on after (pci_dev_save_and_disable).
+ *
+ * Opening a VFIO device has reset it already. A reset that finds the function
+ * untouched since then only resets our copies.
+ *
+ * Not modelled: hot reset of several functions on one bus
+ * (VFIO_DEVICE_PCI_HOT_RESET). A function whose only reset is that of a bus it
+ * shares needs allow-no-reset.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "vfio/internal.h"
+#include "vfio/trace.h"
+#include "vmm/base/sys.h"
+
+enum { RESET_TRIES = 5, RESET_WAIT_MS = 20, D0_TRIES = 10, D0_WAIT_MS = 10 };
+
+/* -------- which resets there are -------- */
+
+static bool has_pcie_flr(const struct vfio_device *d)
+{
+	return d->pcie && le32_load(d->seen + d->pcie + PCI_EXP_DEVCAP) &
+				  PCI_EXP_DEVCAP_FLR;
+}
+
+static bool has_af_flr(const struct vfio_device *d)
+{
+	uint8_t need = PCI_AF_CAP_TP | PCI_AF_CAP_FLR;
+
+	return d->af && (d->seen[d->af + PCI_AF_CAP] & need) == need;
+}
+
+static bool has_pm_reset(const struct vfio_device *d)
+{
+	return d->pm &&
+	       !(d->seen[d->pm + PCI_PM_CTRL] & PCI_PM_CTRL_NO_SOFT_RESET);
+}
+
+/* What VFIO_DEVICE_RESET will use. The kernel's own list, if it shows one,
+ * is in the order in which it tries. */
+static void method_of(const struct vfio_device *d, char *out, size_t n)
+{
+	snprintf(out, n, "%s", d->host.reset_method);
+	out[strcspn(out, " ")] = '\0';
+	if (!d->dev->can_reset)
+		snprintf(out, n, "none");
+	else if (out[0] != '\0')
+		return;
+	else if (has_pcie_flr(d))
+		snprintf(out, n, "flr");
+	else if (has_af_flr(d))
+		snprintf(out, n, "af_flr");
+	else if (has_pm_reset(d))
+		snprintf(out, n, "pm");
+	else
+		snprintf(out, n, "bus");
+}
+
+int vfio_reset_check(struct vfio_device *d, struct err *e)
+{
+	char method[64];
+
+	method_of(d, method, sizeof(method));
+	log_info("vfio: %s: reset: %s%s", vfio_name(d), method,
+		 strcmp(method, "pm") == 0
+			 ? " (weak: parts of the function may keep state)"
+			 : "");
+	if (d->dev->can_reset)
+		return 0;
+	if (d->opt.allow_no_reset) {
+		log_warn("vfio: %s: the function cannot be reset; it keeps "
+			 "what earlier users left in it",
+			 vfio_name(d));
+		return 0;
+	}
+	(void)err_set(e, -ENOTSUP,
+		      "the function cannot be reset: what a guest leaves in "
+		      "it would leak into the next");
+	err_hint(e, "accept that with --vfio %s,allow-no-reset", vfio_name(d));
+	return -ENOTSUP;
+}
+
+/* -------- before and after -------- */
+
+/* A function in D3 takes no reset; the kernel leaves the state to us. */
+static void wake(struct vfio_device *d)
+{
+	unsigned at = d->pm + PCI_PM_CTRL;
+	uint32_t v = 0;
+
+	if (!d->pm || vfio_config_get(d, at, 1, &v) < 0 ||
+	    (v & PCI_PM_CTRL_STATE_MASK) == 0)
+		return;
+	(void)vfio_config_put(d, at, 1, v & ~(uint32_t)PCI_PM_CTRL_STATE_MASK);
+	for (unsigned i = 0; i < D0_TRIES; i++) {
+		if (vfio_config_get(d, at, 1, &v) >= 0 &&
+		    (v & PCI_PM_CTRL_STATE_MASK) == 0)
+			return;
+		sys_sleep_ms(D0_WAIT_MS);
+	}
+	log_limited(&d->reset_limit, LOG_WARN, "vfio: %s: stuck in D%u",
+		    vfio_name(d), v & PCI_PM_CTRL_STATE_MASK);
+}
+
+static void before_reset(struct vfio_device *d)
+{
+	vfio_irqs_quiesce(d);
+	pci_bars_unmap(&d->pci);
+	pci_config_set(&d->pci, PCI_COMMAND, 2, 0);
+	(void)vfio_config_put(d, PCI_COMMAND, 2, 0);
+	wake(d);
+}
+
+static void after_reset(struct vfio_device *d)
+{
+	memcpy(d->pci.config, d->power_on, sizeof(d->power_on));
+	d->pci.powered = true;
+	for (unsigned i = 0; i < PCI_BARS; i++)
+		(void)vfio_config_put(d, PCI_BASE_ADDRESS_0 + 4 * i, 4, 0);
+	for (unsigned i = 0; i < PCI_BARS; i++)
+		d->bar[i].withdrawn = false;
+	pci_bars_update(&d->pci);
+	vfio_irqs_rearm(d);
+	d->touched = false;
+}
+
+/* -------- by VFIO_DEVICE_RESET -------- */
+
+static int device_reset(struct vfio_device *d, struct err *e)
+{
+	int rc = -EAGAIN;
+
+	/* EAGAIN: something else holds the function's lock right now */
+	for (unsigned i = 0; i < RESET_TRIES && rc == -EAGAIN; i++) {
+		if (i > 0)
+			sys_sleep_ms(RESET_WAIT_MS);
+		rc = d->dev->ops->reset(d->dev, e);
+	}
+	return rc;
+}
+
+void vfio_reset(struct pci_device *p)
+{
+	struct vfio_device *d = vfio_of(p);
+	struct err e = ERR_NONE;
+	int rc = 0;
+
+	if (!vfio_alive(d))
+		return;
+	if (d->touched) {
+		before_reset(d);
+		rc = d->dev->can_reset ? device_reset(d, &e) : 0;
+		trace_vfio_reset(vfio_name(d), "asked by the guest", rc);
+	} else {
+		vfio_irqs_quiesce(d);
+		pci_bars_unmap(p);
+	}
+	after_reset(d);
+	if (rc < 0) {
+		/* decode and bus mastering are off and stay off */
+		log_limited(&d->reset_limit, LOG_WARN, "vfio: %s: %s",
+			    vfio_name(d), e.text);
+		vfio_suspect(d);
+	}
+}
+
+/* -------- by the guest: function level reset -------- */
+
+static bool sets(unsigned off, unsigned len, uint32_t v, unsigned at,
+		 uint8_t bits)
+{
+	return pci_touches(off, len, at, 1) && (v >> (8 * (at - off)) & bits);
+}
+
+bool vfio_is_flr(const struct vfio_device *d, unsigned off, unsigned len,
+		 uint32_t v)
+{
+	if (has_pcie_flr(d) && sets(off, len, v, d->pcie + PCI_EXP_DEVCTL + 1,
+				    PCI_EXP_DEVCTL_BCR_FLR >> 8))
+		return true;
+	return has_af_flr(d) &&
+	       sets(off, len, v, d->af + PCI_AF_CTRL, PCI_AF_CTRL_FLR);
+}
+
+/* The kernel resets inside of this very write, and says nothing if it could
+ * not; our side is reset in any case. */
+void vfio_flr(struct vfio_device *d, unsigned off, unsigned len, uint32_t v)
+{
+	int rc;
+
+	before_reset(d);
+	rc = vfio_config_forward(d, off, len, v);
+	trace_vfio_reset(vfio_name(d), "function level reset", rc);
+	after_reset(d);
+}

@@ -1,0 +1,346 @@
+/* vfio/sysfs.c - what sysfs tells about a host function before VFIO is touched
+ *
+ * Everything is read from /sys/bus/pci/devices/<bdf>/ and
+ * /sys/kernel/iommu_groups/<n>/. Nothing is written: binding a function to
+ * vfio-pci is the operator's decision, so each refusal carries the commands.
+ */
+#include "vfio/sysfs.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/pci_regs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmm/base/range.h"
+#include "vmm/base/sys.h"
+
+enum { PATH_SIZE = 160 };
+
+static void path_of(char *path, const char *bdf, const char *file)
+{
+	snprintf(path, PATH_SIZE, "/sys/bus/pci/devices/%s/%s", bdf, file);
+}
+
+/* -------- spelling -------- */
+
+/* Take at most @digits hexadecimal digits at *p; moves *p. */
+static bool take_hex(const char **p, unsigned digits, uint32_t *out)
+{
+	uint32_t v = 0;
+	unsigned n = 0;
+
+	for (; n < digits; n++, (*p)++) {
+		char c = **p;
+
+		if (c >= '0' && c <= '9')
+			v = v << 4 | (uint32_t)(c - '0');
+		else if (c >= 'a' && c <= 'f')
+			v = v << 4 | (uint32_t)(c - 'a' + 10);
+		else if (c >= 'A' && c <= 'F')
+			v = v << 4 | (uint32_t)(c - 'A' + 10);
+		else
+			break;
+	}
+	*out = v;
+	return n > 0;
+}
+
+static bool take_char(const char **p, char c)
+{
+	if (**p != c)
+		return false;
+	(*p)++;
+	return true;
+}
+
+/* "[domain:]bus:device.function"; a domain has up to 8 digits, since VMD and
+ * Hyper-V number theirs above 16 bits. */
+static bool take_bdf(const char *p, uint32_t v[4])
+{
+	uint32_t first, second;
+
+	if (!take_hex(&p, 8, &first) || !take_char(&p, ':') ||
+	    !take_hex(&p, 2, &second))
+		return false;
+	if (take_char(&p, ':')) {
+		v[0] = first;
+		v[1] = second;
+		if (!take_hex(&p, 2, &v[2]))
+			return false;
+	} else {
+		v[0] = 0;
+		v[1] = first;
+		v[2] = second;
+	}
+	return take_char(&p, '.') && take_hex(&p, 1, &v[3]) && *p == '\0' &&
+	       v[1] <= 0xff && v[2] <= 0x1f && v[3] <= 7;
+}
+
+int vfio_bdf_parse(const char *text, char bdf[24], struct err *e)
+{
+	const char *slash = strrchr(text, '/');
+	uint32_t v[4];
+
+	if (!take_bdf(slash ? slash + 1 : text, v)) {
+		(void)err_set(e, -EINVAL, "'%s' is no PCI address", text);
+		err_hint(e, "write 0000:01:00.0, 01:00.0 or a path below "
+			    "/sys/bus/pci/devices/; `lspci -D` lists them");
+		return -EINVAL;
+	}
+	snprintf(bdf, 24, "%04x:%02x:%02x.%x", v[0], v[1], v[2], v[3]);
+	return 0;
+}
+
+/* -------- single facts -------- */
+
+/* The last part of the path that link @file of @bdf points to. */
+static int link_name(const char *bdf, const char *file, char *out, size_t n)
+{
+	char path[PATH_SIZE], target[512];
+	const char *slash;
+	int rc;
+
+	path_of(path, bdf, file);
+	rc = sys_readlink(path, target, sizeof(target));
+	if (rc < 0)
+		return rc;
+	slash = strrchr(target, '/');
+	snprintf(out, n, "%.*s", (int)n - 1, slash ? slash + 1 : target);
+	return 0;
+}
+
+void vfio_driver_of(const char *bdf, char *out, size_t n)
+{
+	if (link_name(bdf, "driver", out, n) < 0)
+		out[0] = '\0';
+}
+
+/* A number from a small text file, or @fallback. */
+static int64_t number(const char *bdf, const char *file, int64_t fallback)
+{
+	char path[PATH_SIZE], text[32], *end;
+	int64_t v;
+
+	path_of(path, bdf, file);
+	if (sys_read_text(path, text, sizeof(text)) <= 0)
+		return fallback;
+	v = strtoll(text, &end, 0);
+	return end == text ? fallback : v;
+}
+
+bool vfio_is_vfio_driver(const char *driver)
+{
+	size_t n = strlen(driver);
+
+	/* vfio-pci, and variants such as mlx5_vfio_pci and xe-vfio-pci */
+	return n >= 8 && (strcmp(driver + n - 8, "vfio-pci") == 0 ||
+			  strcmp(driver + n - 8, "vfio_pci") == 0);
+}
+
+/* A driver of another name that registered the function with VFIO. */
+static bool has_vfio_device(const char *bdf)
+{
+	char path[PATH_SIZE];
+	struct stat st;
+
+	path_of(path, bdf, "vfio-dev");
+	return sys_stat(path, &st) == 0;
+}
+
+int vfio_group_of(const char *bdf, struct err *e)
+{
+	char name[32], *end;
+	long group;
+	int rc = link_name(bdf, "iommu_group", name, sizeof(name));
+
+	if (rc < 0) {
+		(void)err_set(e, -ENODEV,
+			      "is in no IOMMU group: nothing would "
+			      "confine its DMA");
+		err_hint(e,
+			 "switch on VT-d or AMD-Vi in the firmware; on Intel "
+			 "hosts boot Linux with intel_iommu=on");
+		return -ENODEV;
+	}
+	group = strtol(name, &end, 10);
+	if (end == name || *end != '\0' || group < 0 || group > INT32_MAX)
+		return err_set(e, -EINVAL, "iommu_group is '%s', no number",
+			       name);
+	return (int)group;
+}
+
+/* -------- reserved regions of a group -------- */
+
+typedef bool region_test(const char *type, uint64_t start, uint64_t end,
+			 const struct range *r);
+
+/* Lines "0x00000000fee00000 0x00000000feefffff msi", both ends included. */
+static bool any_reserved(int group, region_test *test, const struct range *r)
+{
+	char path[PATH_SIZE], text[4096], *line, *rest = text;
+
+	snprintf(path, sizeof(path),
+		 "/sys/kernel/iommu_groups/%d/reserved_regions", group);
+	if (sys_read_text(path, text, sizeof(text)) <= 0)
+		return false;
+	while ((line = strsep(&rest, "\n"))) {
+		char type[32];
+		uint64_t start, end;
+
+		if (sscanf(line, "%" SCNx64 " %" SCNx64 " %31s", &start, &end,
+			   type) == 3 &&
+		    test(type, start, end, r))
+			return true;
+	}
+	return false;
+}
+
+static bool is_direct(const char *type, uint64_t start, uint64_t end,
+		      const struct range *r)
+{
+	/* direct-relaxable regions are given up at boot: graphics, USB */
+	return strcmp(type, "direct") == 0;
+}
+
+static bool is_in_the_way(const char *type, uint64_t start, uint64_t end,
+			  const struct range *r)
+{
+	return strcmp(type, "direct-relaxable") != 0 && end >= start &&
+	       start <= r->base + (r->size - 1) && end >= r->base;
+}
+
+bool vfio_group_has_direct_region(int group)
+{
+	return any_reserved(group, is_direct, NULL);
+}
+
+bool vfio_group_reserves(int group, uint64_t base, uint64_t size)
+{
+	struct range r = { base, size };
+
+	return size != 0 && any_reserved(group, is_in_the_way, &r);
+}
+
+/* -------- the function as a whole -------- */
+
+/* The raw hardware view. Without CAP_SYS_ADMIN only 64 bytes come. */
+static void read_config(const char *bdf, struct vfio_function *f)
+{
+	char path[PATH_SIZE];
+	ssize_t n;
+	int fd;
+
+	path_of(path, bdf, "config");
+	fd = sys_open(path, O_RDONLY);
+	if (fd < 0)
+		return;
+	n = sys_pread(fd, f->config, sizeof(f->config), 0);
+	f->config_size = n > 0 ? (unsigned)n : 0;
+	sys_close(&fd);
+}
+
+static int check_exists(const char *bdf, struct err *e)
+{
+	char path[PATH_SIZE];
+	struct stat st;
+	int rc;
+
+	path_of(path, bdf, "");
+	path[strlen(path) - 1] = '\0';
+	rc = sys_stat(path, &st);
+	if (rc == -ENOENT) {
+		(void)err_set(e, rc, "this host has no such PCI function");
+		err_hint(e, "`lspci -D` lists what there is");
+		return rc;
+	}
+	return rc < 0 ? err_sys(e, rc, "cannot look at %s", path) : 0;
+}
+
+static int check_endpoint(const struct vfio_function *f, struct err *e)
+{
+	unsigned type = f->config[PCI_HEADER_TYPE] & 0x7f;
+
+	/* an all-ones header is a function that does not answer: device.c's */
+	if (f->config_size < 64 || type == 0x7f ||
+	    type == PCI_HEADER_TYPE_NORMAL)
+		return 0;
+	(void)err_set(
+		e, -EINVAL,
+		"is a bridge (class %06x, header type %u): only endpoints "
+		"can be assigned",
+		f->class_code, type);
+	err_hint(e, "assign the functions behind it");
+	return -EINVAL;
+}
+
+static int check_driver(const struct vfio_function *f, struct err *e)
+{
+	const char *b = f->bdf;
+
+	if (vfio_is_vfio_driver(f->driver) || has_vfio_device(b))
+		return 0;
+	if (f->driver[0] == '\0') {
+		(void)err_set(e, -ENODEV,
+			      "is bound to no driver, it has to be "
+			      "bound to vfio-pci");
+		err_hint(e,
+			 "modprobe vfio-pci && "
+			 "echo vfio-pci > /sys/bus/pci/devices/%s/"
+			 "driver_override && "
+			 "echo %s > /sys/bus/pci/drivers_probe",
+			 b, b);
+		return -ENODEV;
+	}
+	(void)err_set(e, -EBUSY,
+		      "is bound to %s, it has to be bound to vfio-pci",
+		      f->driver);
+	err_hint(e,
+		 "modprobe vfio-pci && "
+		 "echo vfio-pci > /sys/bus/pci/devices/%s/driver_override && "
+		 "echo %s > /sys/bus/pci/devices/%s/driver/unbind && "
+		 "echo %s > /sys/bus/pci/drivers_probe",
+		 b, b, b, b);
+	return -EBUSY;
+}
+
+static int function_build(struct vfio_function *f, struct err *e)
+{
+	char path[PATH_SIZE];
+	int rc = check_exists(f->bdf, e);
+
+	if (rc < 0)
+		return rc;
+	f->vendor = (uint16_t)number(f->bdf, "vendor", 0);
+	f->device = (uint16_t)number(f->bdf, "device", 0);
+	f->class_code = (uint32_t)number(f->bdf, "class", 0);
+	f->numa_node = (int)number(f->bdf, "numa_node", -1);
+	path_of(path, f->bdf, "reset_method");
+	if (sys_read_text(path, f->reset_method, sizeof(f->reset_method)) < 0)
+		f->reset_method[0] = '\0';
+	vfio_driver_of(f->bdf, f->driver, sizeof(f->driver));
+	read_config(f->bdf, f);
+	rc = check_endpoint(f, e);
+	if (rc < 0)
+		return rc;
+	f->group = vfio_group_of(f->bdf, e);
+	if (f->group < 0)
+		return f->group;
+	return check_driver(f, e);
+}
+
+int vfio_function_find(const char *text, struct vfio_function *out,
+		       struct err *e)
+{
+	struct vfio_function f = { .group = -1, .numa_node = -1 };
+	int rc = vfio_bdf_parse(text, f.bdf, e);
+
+	if (rc < 0)
+		return err_in(e, rc, "vfio");
+	rc = function_build(&f, e);
+	if (rc < 0)
+		return err_in(e, rc, "vfio: %s", f.bdf);
+	*out = f;
+	return 0;
+}
