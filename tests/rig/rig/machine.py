@@ -3,8 +3,9 @@ import ctypes
 import os
 import signal
 import subprocess
-import sys
 import time
+
+from case import Failed
 
 L0_ARGS = ["-nodefaults", "-display", "none", "-no-reboot", "-monitor", "none",
            "-accel", "tcg,thread=multi", "-cpu", "EPYC,+svm", "-smp", "2"]
@@ -49,6 +50,12 @@ class Console:
 
     def seen(self, head):
         return any(line.startswith(head) for line in self.lines)
+
+
+def last_words(lines):
+    """The last line that is neither ours nor the kernel's."""
+    words = [line for line in lines if line.strip() and line[0] not in "@["]
+    return f": {words[-1]}" if words else ""
 
 
 def die_with_parent():
@@ -96,11 +103,7 @@ def run_l0(qemu, kernel, initrds, case, logs, echo_l1=None, echo_l2=None):
     if not l1.seen("@@ l1-up"):
         with open(os.path.join(logs, "l0.log"), errors="replace") as f:
             why = f.read().strip().splitlines()
-        raise Hang("L1 did not come up" + (f": {why[-1]}" if why else ""))
+        raise Failed("L1 did not come up" + (f": {why[-1]}" if why else ""))
     if not l1.seen("@@ l1-done"):
-        raise Hang("L1 ended before the case did")
+        raise Failed("L1 ended before the case did" + last_words(l1.lines))
     return l1.lines, l2.lines
-
-
-def on_terminal():
-    return sys.stdout.isatty() and os.environ.get("CI", "") in ("", "false")

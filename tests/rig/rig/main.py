@@ -194,7 +194,7 @@ def main(argv):
 if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
-    except Trouble as e:
+    except (Trouble, Failed, machine.Hang) as e:
         print(f"rig: {e}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:

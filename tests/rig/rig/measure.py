@@ -70,8 +70,11 @@ def run(rig, args):
     print(f"interrupts during the reads         {irqs[3] - irqs[1]}")
     print(f"system calls of the VMM meanwhile   {h.get('io-syscalls')}")
     for text in sorted(h.all("io-syscall"), key=lambda t: -int(t.split()[0]))[:6]:
-        count, comm, number = text.split()
-        print(f"    {comm + ' ' + SYSCALLS.get(number, number):<32}{count}")
+        count, number, *command = text.split()
+        name = SYSCALLS.get(number, number)
+        if command:
+            name += " " + IOCTLS.get(command[0].strip(","), command[0].strip(","))
+        print(f"    {name:<32}{count}")
     return 0 if one.status == 0 else 1
 
 
@@ -80,3 +83,5 @@ REASONS = {"2": "KVM_EXIT_IO", "5": "KVM_EXIT_HLT", "6": "KVM_EXIT_MMIO", "10": 
 SYSCALLS = {"0": "read", "1": "write", "7": "poll", "16": "ioctl", "17": "pread64", "18": "pwrite64",
             "20": "writev", "39": "getpid", "202": "futex", "232": "epoll_wait", "234": "tgkill",
             "271": "ppoll", "281": "epoll_pwait", "14": "rt_sigprocmask", "128": "rt_sigtimedwait"}
+IOCTLS = {"ae80": "KVM_RUN", "4020aea5": "KVM_SIGNAL_MSI", "4008ae61": "KVM_IRQ_LINE",
+          "c008ae67": "KVM_IRQ_LINE_STATUS", "4008ae6a": "KVM_SET_GSI_ROUTING"}
