@@ -18,7 +18,8 @@ struct pci_cap {
 	uint16_t id;
 	uint8_t version; /* extended only */
 	uint16_t offset;
-	uint16_t size; /* to the next thing in order of address; an upper bound */
+	uint16_t size; /* to the next thing in order of address; an upper bound
+			*/
 };
 
 struct pci_cap_list {
@@ -42,11 +43,11 @@ const struct pci_cap *pci_cap_find(const struct pci_cap_list *l, uint16_t id);
 void pci_caps_link(struct pci_device *d, const struct pci_cap_list *l);
 void pcie_ecaps_link(struct pci_device *d, const struct pci_cap_list *l);
 
-/* Append a capability of our own at @offset, @size bytes, at the end of the
- * standard list. */
+/* Append a capability of our own at @offset to the end of the standard list;
+ * the body is the caller's. */
 void pci_cap_add(struct pci_device *d, uint8_t id, unsigned offset);
 
-/* "MSI-X", "AER", …; "capability 0x2e" style for unknown ones goes to buf. */
+/* "MSI-X", "AER", …; NULL for an unknown one. */
 const char *pci_cap_name(unsigned id);
 const char *pcie_ecap_name(unsigned id);
 

@@ -1,9 +1,9 @@
 /* pcie/intx.h - which GSI a function's INTx pin ends at
  *
  * The wiring is static: no PIRQ router. Behind a port the pin is swizzled by
- * the child's device number (PCIe 6.2 2.2.8.1; Linux pci_swizzle_interrupt_pin),
- * then device D, pin P of the root bus is GSI 16 + (D + P) % 8. The DSDT's _PRT
- * and the device tree say the same (firmware/).
+ * the child's device number (PCIe 6.2 2.2.8.1; Linux
+ * pci_swizzle_interrupt_pin), then device D, pin P of the root bus is GSI 16 +
+ * (D + P) % 8. The DSDT's _PRT and the device tree say the same (firmware/).
  */
 #ifndef PCIE_INTX_H
 #define PCIE_INTX_H

@@ -12,8 +12,9 @@
  *                         that is the pending bit
  *
  * Vectors are made at first use, so a function with 2048 of them costs what is
- * used. Physical table and PBA are never shown to the guest. All calls with
- * dev->lock held.
+ * used. A vector whose message KVM would refuse is tied to its source but gets
+ * no irqfd: its events stay pending. Physical table and PBA are never shown to
+ * the guest. All calls with dev->lock held.
  */
 #ifndef PCIE_MSIX_H
 #define PCIE_MSIX_H
@@ -40,7 +41,8 @@ struct msix_ops {
 struct msix_vector {
 	struct msi_route route;
 	bool used;    /* route has an eventfd, known to ops->vectors */
-	bool open;    /* effectively unmasked */
+	bool open;    /* effectively unmasked: KVM listens */
+	bool fresh;   /* while a batch runs: to be shown to ops->vectors */
 	bool refused; /* KVM would not take its message */
 };
 
@@ -52,16 +54,19 @@ struct msix {
 	unsigned n;
 	uint8_t table_bar, pba_bar;
 	uint32_t table_off, pba_off;
-	bool on; /* ops->start succeeded */
+	bool enabled;	/* Enable as last acted upon */
+	bool on;	/* ops->start succeeded */
 	uint8_t *table; /* n * 16 bytes */
 	struct msix_vector *vectors;
 	struct log_limit limit;
 };
 
 /* The capability's bytes are in d->config at @offset, validated by
- * msix_geometry. Sets masks: only Enable and Function Mask are writable. */
+ * msix_geometry. Sets masks: only Enable and Function Mask are writable; and
+ * d->msix. */
 int msix_init(struct msix *x, struct pci_device *d, struct irq *irq,
 	      unsigned offset, const struct msix_ops *ops, struct err *e);
+/* Safe on a zeroed one, and twice. */
 void msix_fini(struct msix *x);
 /* VFIO-MSIX-11: check BIR, and that table and PBA are inside memory BARs and
  * do not overlap; bar_size[6] gives 0 for what is no memory BAR. */
@@ -73,7 +78,11 @@ static inline uint64_t msix_pba_size(unsigned n)
 }
 
 bool msix_enabled(const struct msix *x);
+/* The guest wrote [off, off + len) of config space. */
 void msix_changed(struct msix *x, unsigned off, unsigned len);
+/* Off, but the registers stay: MSI was enabled as well, the newest wins. */
+void msix_suspend(struct msix *x);
+/* Off, registers and table to power-on values. */
 void msix_reset(struct msix *x);
 
 /* Is [off, off + len) of BAR @bar part of the table or the PBA? */

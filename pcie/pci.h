@@ -7,7 +7,7 @@
  *
  * The life of a config write by the guest:
  *
- *     host.c finds the function        (topology lock, released again)
+ *     host.c finds the function        (no lock: see port.h)
  *       device lock
  *         ops->config_write, or pci_config_write_default:
  *           pci_config_store           bytes through masks
@@ -17,8 +17,7 @@
  *
  * Locks: each function has one, d->lock, around config accesses, accesses to
  * its BARs, loop callbacks and interrupt changes. Order: a port's lock before
- * its child's; then the leaf locks of bus, mem and irq. host.c's topology lock
- * is never held while a function is called.
+ * its child's; then the leaf locks of bus, mem and irq.
  */
 #ifndef PCIE_PCI_H
 #define PCIE_PCI_H
@@ -29,6 +28,7 @@
 
 #include "vmm/base/err.h"
 #include "vmm/base/range.h"
+#include "vmm/base/trace.h"
 #include "vmm/bus.h"
 #include "vmm/mem.h"
 #include "vmm/vm.h"
@@ -47,26 +47,29 @@ struct msi;
 struct msix;
 
 struct pci_ops {
-	/* Config accesses, @off + @len fits in a dword and in 4096 bytes, @len
-	 * 1, 2 or 4; on a vCPU thread, d->lock held. NULL: the bytes and masks
-	 * decide (pci_config_read_default, pci_config_write_default). */
+	/* Config accesses, naturally aligned, inside config_size, @len 1, 2 or
+	 * 4; on a vCPU thread, d->lock held. NULL: the bytes and masks decide
+	 * (pci_config_read_default, pci_config_write_default). */
 	uint32_t (*config_read)(struct pci_device *d, unsigned off,
 				unsigned len);
 	void (*config_write)(struct pci_device *d, unsigned off, unsigned len,
 			     uint32_t v);
 	/* BAR @bar now decodes at @at; its region is on the bus already, so
-	 * every access traps. An assigned function shows its pages here. d->lock
-	 * held. Failure is not fatal: trapping goes on. NULL: nothing to do. */
+	 * every access traps. An assigned function shows its pages here.
+	 * d->lock held. Failure is not fatal: trapping goes on. NULL: nothing
+	 * to do. */
 	void (*bar_map)(struct pci_device *d, unsigned bar, gpa_t at);
 	/* Called before the region leaves the bus. */
 	void (*bar_unmap)(struct pci_device *d, unsigned bar);
-	/* Accesses to a BAR that trap; offsets inside the BAR, d->lock held.
-	 * MSI-X table and PBA have been taken out already. NULL: ones, dropped.*/
+	/* Accesses to a BAR that trap; offsets inside the BAR, naturally
+	 * aligned, d->lock held. MSI-X table and PBA have been taken out
+	 * already. NULL: ones, dropped. */
 	uint64_t (*bar_read)(struct pci_device *d, unsigned bar, uint64_t off,
 			     unsigned len);
 	void (*bar_write)(struct pci_device *d, unsigned bar, uint64_t off,
 			  unsigned len, uint64_t v);
-	/* Secondary bus reset of the port above, or reset of the VM. */
+	/* The last step of pci_device_reset: the device's own part. d->lock
+	 * held. NULL: there is none. */
 	void (*reset)(struct pci_device *d);
 };
 
@@ -84,14 +87,16 @@ struct pci_bar {
 	bool mapped;
 	bool waiting; /* wants to decode at @want, which is not free */
 	uint64_t want;
+	char label[48]; /* the region's name */
 };
 
 /* What the bridge above lets through; a copy kept in each child so that no
- * lock of the bridge is needed. On the root bus: the host's apertures. */
+ * lock of the bridge is needed. On the root bus: the host's apertures. A
+ * memory BAR decodes inside either of mem and pref, as a bridge forwards by
+ * address and knows nothing of BARs. */
 struct pci_windows {
 	struct range io, mem, pref; /* size 0: closed */
 	bool io_on, mem_on, master_on;
-	bool io_full; /* no I/O window in the way: root bus */
 };
 
 struct pci_device {
@@ -99,7 +104,7 @@ struct pci_device {
 	char name[32]; /* host name of an assigned function, else the role */
 	struct pci_host *host;
 	struct pci_port *port; /* the port above; NULL on the root bus */
-	uint8_t devfn;         /* on its bus: device << 3 | function */
+	uint8_t devfn;	       /* on its bus: device << 3 | function */
 	pthread_mutex_t lock;  /* recursive: no */
 
 	uint8_t config[PCIE_CONFIG_SIZE];
@@ -113,14 +118,20 @@ struct pci_device {
 
 	struct msi *msi;   /* NULL: none */
 	struct msix *msix; /* NULL: none */
+	struct log_limit limit;
 };
 
 /* Make an empty function: masks of a type 0 header (command, cache line,
- * interrupt line), no BARs. @ops borrowed. The lock is made here. */
+ * interrupt line), no BARs, 4096 bytes of config space, in D0. @ops borrowed,
+ * not NULL. The lock is made here. */
 void pci_device_init(struct pci_device *d, const struct pci_ops *ops,
 		     const char *name);
-/* Unmap everything and destroy the lock; after vCPUs were joined. */
+/* Unmap everything, leave host and port, destroy the lock; after vCPUs were
+ * joined. Safe on a zeroed one, and twice. */
 void pci_device_fini(struct pci_device *d);
+/* A reset from outside the function (secondary bus reset): interrupts off,
+ * BARs away, command and BARs 0, D0; then ops->reset. d->lock held. */
+void pci_device_reset(struct pci_device *d);
 
 /* -------- config space -------- */
 
@@ -144,10 +155,21 @@ void pci_config_write_default(struct pci_device *d, unsigned off, unsigned len,
 			      uint32_t v);
 
 /* Entry of host.c: takes d->lock, checks size, calls the ops, traces. @len 1,
- * 2 or 4, not crossing a dword. */
+ * 2 or 4, naturally aligned. */
 uint32_t pci_config_read(struct pci_device *d, unsigned off, unsigned len);
 void pci_config_write(struct pci_device *d, unsigned off, unsigned len,
 		      uint32_t v);
+
+/* The longest naturally aligned access that starts at @at: at most @left and
+ * @most bytes. What is wider or crooked is done in such pieces. */
+static inline unsigned pci_piece(uint64_t at, unsigned left, unsigned most)
+{
+	unsigned n = most;
+
+	while (n > left || (at & (n - 1)) != 0)
+		n >>= 1;
+	return n;
+}
 
 /* Does [off, off + len) touch [reg, reg + size)? */
 static inline bool pci_touches(unsigned off, unsigned len, unsigned reg,
