@@ -154,7 +154,7 @@ int vfio_device_open(struct vm *vm, struct vfio_iommu *iommu,
 	int rc;
 
 	if (!d)
-		return err_set(e, -ENOMEM, "vfio: %s: out of memory", f->bdf);
+		return err_set(e, -ENOMEM, "%s: out of memory", f->bdf);
 	d->vm = vm;
 	d->host = *f;
 	d->opt = *o;
@@ -164,7 +164,7 @@ int vfio_device_open(struct vm *vm, struct vfio_iommu *iommu,
 	rc = device_build(d, iommu, e);
 	if (rc < 0) {
 		vfio_device_close(d);
-		return err_in(e, rc, "vfio: %s", f->bdf);
+		return err_in(e, rc, "%s", f->bdf);
 	}
 	*out = d;
 	return 0;
@@ -198,7 +198,7 @@ int vfio_device_wire(struct vfio_device *d, struct err *e)
 	int rc = vfio_irqs_wire(d, e);
 
 	if (rc < 0)
-		return err_in(e, rc, "vfio: %s", vfio_name(d));
+		return err_in(e, rc, "%s", vfio_name(d));
 	memcpy(d->power_on + PCI_INTERRUPT_LINE,
 	       d->pci.config + PCI_INTERRUPT_LINE, 2);
 	return 0;

@@ -205,7 +205,7 @@ int vfio_dma_open(struct vfio_dma *d, struct vfio_iommu *i, struct mem *m,
 	rc = dma_build(d, e);
 	if (rc < 0) {
 		vfio_dma_close(d);
-		return err_in(e, rc, "vfio");
+		return rc;
 	}
 	return 0;
 }

@@ -465,7 +465,7 @@ int vfio_group_iommu_open(int vm_fd, struct vfio_iommu **out, struct err *e)
 	int rc;
 
 	if (!i)
-		return err_set(e, -ENOMEM, "vfio: out of memory");
+		return err_set(e, -ENOMEM, "out of memory");
 	i->iommu.ops = &group_ops;
 	i->kvm = (struct vfio_kvm){ .vm_fd = vm_fd, .fd = -1 };
 	for (unsigned n = 0; n < MAX_GROUPS; n++)
@@ -475,7 +475,7 @@ int vfio_group_iommu_open(int vm_fd, struct vfio_iommu **out, struct err *e)
 	rc = vfio_space_open(&i->spaces[0], e);
 	if (rc < 0) {
 		group_iommu_close(&i->iommu);
-		return err_in(e, rc, "vfio");
+		return rc;
 	}
 	*out = &i->iommu;
 	return 0;

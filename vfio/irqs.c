@@ -324,8 +324,10 @@ static int no_intx(struct vfio_device *d, int rc, struct err *e)
 	d->irqs.has_intx = false;
 	pci_config_set(&d->pci, PCI_INTERRUPT_PIN, 1, 0);
 	if (!d->irqs.has_msi && !d->irqs.has_msix) {
-		err_hint(e, "its host interrupt line may be shared with a "
-			    "device that cannot share: /proc/interrupts");
+		if (rc == -EBUSY)
+			err_hint(e, "its host interrupt line may be shared "
+				    "with a device that cannot share: "
+				    "/proc/interrupts");
 		return err_in(e, rc, "INTx is its only interrupt");
 	}
 	log_warn("vfio: %s: no INTx, messages only: %s", vfio_name(d), e->text);
@@ -341,6 +343,12 @@ int vfio_irqs_wire(struct vfio_device *d, struct err *e)
 
 	if (!d->irqs.has_intx)
 		return 0;
+	if (!d->vm->caps.resample)
+		return no_intx(d,
+			       err_set(e, -ENOTSUP,
+				       "this kernel's KVM lacks "
+				       "KVM_CAP_IRQFD_RESAMPLE"),
+			       e);
 	gsi = intx_gsi(&d->pci, pin);
 	rc = irq_line_open(&d->irqs.line, &d->vm->irq, gsi, e);
 	if (rc < 0)

@@ -93,19 +93,19 @@ int vfio_options_parse(const char *text, struct vfio_options *out,
 	int rc;
 
 	if (strlen(text) >= sizeof(buf))
-		return err_set(e, -EINVAL, "vfio: the options are too long");
+		return err_set(e, -EINVAL, "the options are too long");
 	snprintf(buf, sizeof(buf), "%s", text);
 	part = strsep(&rest, ",");
 	if (strlen(part) >= sizeof(o.host))
-		return err_set(e, -EINVAL, "vfio: the address is too long");
+		return err_set(e, -EINVAL, "the address is too long");
 	snprintf(o.host, sizeof(o.host), "%s", part);
 	rc = vfio_bdf_parse(o.host, bdf, e);
 	if (rc < 0)
-		return err_in(e, rc, "vfio");
+		return rc;
 	while ((part = strsep(&rest, ","))) {
 		rc = set_one(&o, part, e);
 		if (rc < 0)
-			return err_in(e, rc, "vfio: %s", bdf);
+			return err_in(e, rc, "%s", bdf);
 	}
 	*out = o;
 	return 0;

@@ -337,10 +337,10 @@ int vfio_function_find(const char *text, struct vfio_function *out,
 	int rc = vfio_bdf_parse(text, f.bdf, e);
 
 	if (rc < 0)
-		return err_in(e, rc, "vfio");
+		return rc;
 	rc = function_build(&f, e);
 	if (rc < 0)
-		return err_in(e, rc, "vfio: %s", f.bdf);
+		return err_in(e, rc, "%s", f.bdf);
 	*out = f;
 	return 0;
 }

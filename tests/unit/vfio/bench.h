@@ -1,0 +1,159 @@
+/* tests/unit/vfio/bench.h - a VM with one assigned function, on fake kernels
+ *
+ * What machine/ does, in small: a VM with RAM, a root port, the function below
+ * it with BARs assigned and INTx wired, decode still off.
+ */
+#ifndef VFIO_BENCH_H
+#define VFIO_BENCH_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "pcie/host.h"
+#include "tests/fakes/kernel.h"
+#include "vfio/dma.h"
+#include "vfio/group.h"
+#include "vfio/internal.h"
+#include "vmm/vm.h"
+
+#define BDF "0000:01:00.0"
+#define MIB (UINT64_C(1) << 20)
+#define GIB (UINT64_C(1) << 30)
+
+struct bench {
+	struct vm vm;
+	struct vfio_iommu *iommu;
+	struct vfio_function f;
+	struct vfio_options o;
+	struct vfio_device *dev;
+	struct pci_host host;
+	struct pci_port port;
+	struct pci_device *pci;
+};
+
+#define MUST(call)                                                             \
+	do {                                                                   \
+		struct err e = ERR_NONE;                                       \
+		int rc_ = (call);                                              \
+		if (rc_ < 0)                                                   \
+			fail_msg("%s: %s", #call, e.text);                     \
+	} while (0)
+
+static const struct pci_apertures bench_apertures = {
+	.ecam = { 0xe0000000, 0x10000000 },
+	.mem32 = { 0x80000000, 0x60000000 },
+	.mem64 = { 64 * GIB, 64 * GIB },
+	.io = { 0x1000, 0xf000 },
+};
+
+static inline void bench_vm(struct bench *b)
+{
+	memset(b, 0, sizeof(*b));
+	b->vm = VM_EMPTY;
+	MUST(vm_open(&b->vm, &e));
+	MUST(mem_add_ram(&b->vm.mem, 0, 64 * MIB, MEM_PLAIN, &e));
+	MUST(vm_create_cpus(&b->vm, 1, &e));
+	MUST(vfio_group_iommu_open(b->vm.fd, &b->iommu, &e));
+}
+
+/* Open the function; its place in the machine comes later. */
+static inline int bench_attach(struct bench *b, struct err *e)
+{
+	int rc = vfio_function_find(BDF, &b->f, e);
+
+	if (rc >= 0)
+		rc = vfio_device_open(&b->vm, b->iommu, &b->f, &b->o, &b->dev,
+				      e);
+	if (rc >= 0)
+		b->pci = vfio_device_pci(b->dev);
+	return rc;
+}
+
+static inline int bench_place(struct bench *b, struct err *e)
+{
+	int rc = pci_host_open(&b->host, &b->vm, &bench_apertures, e);
+
+	if (rc < 0)
+		return rc;
+	pci_port_init(&b->port, 1);
+	rc = pci_host_add_port(&b->host, &b->port, 1 << 3, e);
+	if (rc < 0)
+		return rc;
+	pci_port_plug(&b->port, b->pci);
+	rc = pci_host_assign(&b->host, e);
+	if (rc < 0)
+		return rc;
+	return vfio_device_wire(b->dev, e);
+}
+
+/* All of it; @p may be NULL if the test added the function. */
+static inline void bench_open(struct bench *b, const struct fake_pci *p)
+{
+	if (p)
+		fake_pci_add(p);
+	bench_vm(b);
+	MUST(bench_attach(b, &e));
+	MUST(bench_place(b, &e));
+}
+
+static inline void bench_close(struct bench *b)
+{
+	vfio_device_close(b->dev);
+	if (b->port.dev.ops)
+		pci_port_fini(&b->port);
+	pci_host_close(&b->host);
+	if (b->iommu)
+		b->iommu->ops->close(b->iommu);
+	vm_close(&b->vm);
+}
+
+static inline uint32_t cfg_read(struct bench *b, unsigned off, unsigned len)
+{
+	return pci_config_read(b->pci, off, len);
+}
+
+static inline void cfg_write(struct bench *b, unsigned off, unsigned len,
+			     uint32_t v)
+{
+	pci_config_write(b->pci, off, len, v);
+	pci_host_settle(&b->host);
+}
+
+static inline void decode_on(struct bench *b)
+{
+	cfg_write(b, PCI_COMMAND, 2,
+		  PCI_COMMAND_MEMORY | PCI_COMMAND_IO | PCI_COMMAND_MASTER);
+}
+
+static inline uint64_t bar_at(struct bench *b, unsigned bar)
+{
+	return pci_bar_address(b->pci, bar);
+}
+
+/* -------- functions that tests assign -------- */
+
+/* One BAR of 16 KiB, table and PBA behind the registers; PCIe, PM, MSI, MSI-X
+ * and INTx. */
+static const struct fake_pci plain_function = {
+	.bdf = BDF,
+	.group = 12,
+	.vendor = 0x1b36,
+	.device = 0x0010,
+	.class_code = 0x010802,
+	.pin = 1,
+	.bar = { { .size = 0x4000, .mem64 = true } },
+	.pm_at = 0x40,
+	.msi = { .at = 0x50, .log2_vectors = 3, .addr64 = true, .maskbits = true },
+	.express_at = 0x70,
+	.msix = { .at = 0xb0,
+		  .vectors = 16,
+		  .table = 0x2000,
+		  .pba = 0x3000,
+		  .dynamic = true },
+};
+
+#endif
