@@ -34,7 +34,10 @@ void vfio_show_header(struct vfio_device *d)
 	};
 	struct pci_device *p = &d->pci;
 
-	vfio_paint(d, 0, PCI_STD_HEADER_SIZEOF, VFIO_PASS_RO);
+	/* All but the BARs, whose registers and masks pci_bar_init wrote. */
+	vfio_paint(d, 0, PCI_BASE_ADDRESS_0, VFIO_PASS_RO);
+	vfio_paint(d, PCI_CARDBUS_CIS, PCI_STD_HEADER_SIZEOF - PCI_CARDBUS_CIS,
+		   VFIO_PASS_RO);
 	vfio_paint(d, PCI_COMMAND, 4, VFIO_PASS); /* and PCI_STATUS */
 	vfio_paint(d, PCI_CACHE_LINE_SIZE, 2, VFIO_PASS);
 	vfio_paint(d, PCI_BIST, 1, VFIO_PASS);
@@ -43,7 +46,7 @@ void vfio_show_header(struct vfio_device *d)
 	/* Single function, normal layout: the topology is the guest's. */
 	vfio_paint(d, PCI_HEADER_TYPE, 1, VFIO_EMU);
 	p->config[PCI_HEADER_TYPE] = PCI_HEADER_TYPE_NORMAL;
-	/* BARs: pci_bar_init wrote registers and masks. ROM: none shown. */
+	/* ROM: none shown. */
 	memset(d->klass + PCI_BASE_ADDRESS_0, VFIO_EMU, 4 * PCI_BARS);
 	memset(d->emu + PCI_BASE_ADDRESS_0, 0xff, 4 * PCI_BARS);
 	vfio_paint(d, PCI_ROM_ADDRESS, 4, VFIO_BLOCK);
