@@ -109,6 +109,9 @@ void fake_link(const char *path, const char *target);
 void fake_dir(const char *path);
 /* Remove a file, link, node or directory with all that is in it. */
 void fake_remove(const char *path);
+/* Paths that begin with @prefix are the real host's: for files that a test
+ * made in a temporary folder. */
+void fake_real(const char *prefix);
 /* What a file contains now; returns the number of bytes, or -1. */
 long fake_file_read(const char *path, void *buf, size_t n);
 
@@ -128,6 +131,10 @@ void fake_advance_ns(uint64_t ns);
 /* Another answer of KVM_CHECK_EXTENSION. KVM_CAP_NR_MEMSLOTS and
  * KVM_CAP_IRQ_ROUTING are enforced too. */
 void fake_kvm_cap(int cap, int value);
+/* Another leaf of KVM_GET_SUPPORTED_CPUID; default: a small Intel, 46 bits of
+ * physical addresses. */
+void fake_kvm_cpuid(uint32_t leaf, uint32_t index, uint32_t eax, uint32_t ebx,
+		    uint32_t ecx, uint32_t edx);
 
 /* What vCPU @index does next: fill @run (exit_reason ...) and return 0, or
  * return a negative errno for KVM_RUN, or FAKE_RUN_HALT to sleep until
@@ -242,8 +249,12 @@ unsigned fake_dma_maps(void);
 bool fake_dma_mapped(uint64_t iova, uint64_t size); /* in every container */
 
 /* The hardware's side of @bdf. */
-uint8_t *fake_pci_hw_config(const char *bdf);	   /* 4096 bytes, raw */
-uint8_t *fake_pci_vfio_config(const char *bdf);	   /* as VFIO shows it */
+uint8_t *fake_pci_hw_config(const char *bdf); /* 4096 bytes, raw */
+/* The test wrote there before the function is opened: the kernel looks anew,
+ * and sysfs shows it. */
+void fake_pci_changed(const char *bdf);
+/* As VFIO shows it now. */
+void fake_pci_vfio_config(const char *bdf, uint8_t out[4096]);
 void *fake_pci_bar(const char *bdf, unsigned bar); /* its registers */
 /* The function raises @vector of VFIO interrupt @index. False if no eventfd
  * is set there (or, INTx, it is masked). */
