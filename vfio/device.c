@@ -33,7 +33,7 @@ static const struct pci_ops vfio_pci_ops = {
 	.bar_unmap = vfio_bar_unmap,
 	.bar_read = vfio_bar_read,
 	.bar_write = vfio_bar_write,
-	.reset = vfio_reset,
+	.reset = vfio_device_reset,
 };
 
 /* -------- config space, once -------- */

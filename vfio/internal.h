@@ -186,7 +186,7 @@ void vfio_power_write(struct vfio_device *d, unsigned off, unsigned len,
 /* Log which reset there is; refuse a function that has none. */
 int vfio_reset_check(struct vfio_device *d, struct err *e);
 /* Secondary bus reset above, or reset of the VM. */
-void vfio_reset(struct pci_device *p);
+void vfio_device_reset(struct pci_device *p);
 /* Would this write start a function level reset? */
 bool vfio_is_flr(const struct vfio_device *d, unsigned off, unsigned len,
 		 uint32_t v);

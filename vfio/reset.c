@@ -146,7 +146,7 @@ static int device_reset(struct vfio_device *d, struct err *e)
 	return rc;
 }
 
-void vfio_reset(struct pci_device *p)
+void vfio_device_reset(struct pci_device *p)
 {
 	struct vfio_device *d = vfio_of(p);
 	struct err e = ERR_NONE;

@@ -18,6 +18,7 @@
 #include "vfio/dma.h"
 #include "vfio/group.h"
 #include "vfio/internal.h"
+#include "vmm/base/sys.h"
 #include "vmm/vm.h"
 
 #define BDF "0000:01:00.0"
@@ -35,12 +36,14 @@ struct bench {
 	struct pci_device *pci;
 };
 
-#define MUST(call)                                                             \
-	do {                                                                   \
-		struct err e = ERR_NONE;                                       \
-		int rc_ = (call);                                              \
-		if (rc_ < 0)                                                   \
-			fail_msg("%s: %s", #call, e.text);                     \
+/* @call reports to &why, and has to succeed. */
+#define MUST(call)                                           \
+	do {                                                 \
+		struct err why = ERR_NONE;                   \
+		int must_rc = (call);                        \
+                                                             \
+		if (must_rc < 0)                             \
+			fail_msg("%s: %s", #call, why.text); \
 	} while (0)
 
 static const struct pci_apertures bench_apertures = {
@@ -54,10 +57,10 @@ static inline void bench_vm(struct bench *b)
 {
 	memset(b, 0, sizeof(*b));
 	b->vm = VM_EMPTY;
-	MUST(vm_open(&b->vm, &e));
-	MUST(mem_add_ram(&b->vm.mem, 0, 64 * MIB, MEM_PLAIN, &e));
-	MUST(vm_create_cpus(&b->vm, 1, &e));
-	MUST(vfio_group_iommu_open(b->vm.fd, &b->iommu, &e));
+	MUST(vm_open(&b->vm, &why));
+	MUST(mem_add_ram(&b->vm.mem, 0, 64 * MIB, MEM_PLAIN, &why));
+	MUST(vm_create_cpus(&b->vm, 1, &why));
+	MUST(vfio_group_iommu_open(b->vm.fd, &b->iommu, &why));
 }
 
 /* Open the function; its place in the machine comes later. */
@@ -96,8 +99,8 @@ static inline void bench_open(struct bench *b, const struct fake_pci *p)
 	if (p)
 		fake_pci_add(p);
 	bench_vm(b);
-	MUST(bench_attach(b, &e));
-	MUST(bench_place(b, &e));
+	MUST(bench_attach(b, &why));
+	MUST(bench_place(b, &why));
 }
 
 static inline void bench_close(struct bench *b)
@@ -109,6 +112,15 @@ static inline void bench_close(struct bench *b)
 	if (b->iommu)
 		b->iommu->ops->close(b->iommu);
 	vm_close(&b->vm);
+}
+
+/* A byte of config space as VFIO shows it. */
+static inline uint8_t vfio_byte(unsigned off)
+{
+	uint8_t config[4096];
+
+	fake_pci_vfio_config(BDF, config);
+	return config[off];
 }
 
 static inline uint32_t cfg_read(struct bench *b, unsigned off, unsigned len)
@@ -147,7 +159,10 @@ static const struct fake_pci plain_function = {
 	.pin = 1,
 	.bar = { { .size = 0x4000, .mem64 = true } },
 	.pm_at = 0x40,
-	.msi = { .at = 0x50, .log2_vectors = 3, .addr64 = true, .maskbits = true },
+	.msi = { .at = 0x50,
+		 .log2_vectors = 3,
+		 .addr64 = true,
+		 .maskbits = true },
 	.express_at = 0x70,
 	.msix = { .at = 0xb0,
 		  .vectors = 16,

@@ -15,13 +15,13 @@ static void dma_open(struct dma_bench *t, uint64_t ram)
 	memset(t, 0, sizeof(*t));
 	fake_pci_add(&plain_function);
 	t->b.vm = VM_EMPTY;
-	MUST(vm_open(&t->b.vm, &e));
-	MUST(mem_add_ram(&t->b.vm.mem, 0, low, MEM_PLAIN, &e));
+	MUST(vm_open(&t->b.vm, &why));
+	MUST(mem_add_ram(&t->b.vm.mem, 0, low, MEM_PLAIN, &why));
 	if (ram > low)
 		MUST(mem_add_ram(&t->b.vm.mem, 4 * GIB, ram - low, MEM_PLAIN,
-				 &e));
-	MUST(vfio_group_iommu_open(t->b.vm.fd, &t->b.iommu, &e));
-	MUST(t->b.iommu->ops->attach(t->b.iommu, BDF, &t->dev, &e));
+				 &why));
+	MUST(vfio_group_iommu_open(t->b.vm.fd, &t->b.iommu, &why));
+	MUST(t->b.iommu->ops->attach(t->b.iommu, BDF, &t->dev, &why));
 }
 
 static int dma_map(struct dma_bench *t, struct err *e)
@@ -55,11 +55,11 @@ static void ram_and_nothing_else_is_mapped(void **state)
 		if (dma_map(&t, &e) < 0)
 			fail_msg("%zu: %s", (size_t)sizes[i], e.text);
 		assert_int_equal(fake_dma_maps(), maps);
-		assert_true(fake_dma_mapped(0, sizes[i] > 2 * GIB ? 2 * GIB :
-								    sizes[i]));
+		assert_true(fake_dma_mapped(0, sizes[i] > 2 * GIB ? 2 * GIB
+								  : sizes[i]));
 		if (maps == 2)
-			assert_true(fake_dma_mapped(4 * GIB,
-						    sizes[i] - 2 * GIB));
+			assert_true(
+				fake_dma_mapped(4 * GIB, sizes[i] - 2 * GIB));
 		assert_false(fake_dma_mapped(0xe0000000, 4096));
 		dma_close(&t);
 	}
@@ -207,8 +207,8 @@ static void locked_memory_is_checked_beforehand(void **state)
 		if ((vfio_memlock_check(rows[i].need, &e) >= 0) != rows[i].ok)
 			fail_msg("row %u: %s", i, e.text);
 		assert_int_equal(sys_getrlimit(RLIMIT_MEMLOCK, &l), 0);
-		assert_int_equal(l.rlim_cur, rows[i].raised ? rows[i].hard :
-							      rows[i].soft);
+		assert_int_equal(l.rlim_cur,
+				 rows[i].raised ? rows[i].hard : rows[i].soft);
 	}
 }
 
@@ -236,7 +236,7 @@ static void a_second_container_needs_twice_as_much(void **state)
 	fake_pci_add(&p);
 	fake_group_incompatible(13);
 	dma_open(&t, GIB);
-	MUST(t.b.iommu->ops->attach(t.b.iommu, p.bdf, &two, &e));
+	MUST(t.b.iommu->ops->attach(t.b.iommu, p.bdf, &two, &why));
 	fake_memlock(GIB, GIB, false);
 	assert_int_equal(dma_map(&t, &e), -ENOMEM);
 	assert_non_null(strstr(e.text, "2097152 KiB"));

@@ -12,7 +12,7 @@ static struct vfio_dev *attach(struct bench *b, const char *bdf)
 {
 	struct vfio_dev *d = NULL;
 
-	MUST(b->iommu->ops->attach(b->iommu, bdf, &d, &e));
+	MUST(b->iommu->ops->attach(b->iommu, bdf, &d, &why));
 	return d;
 }
 
@@ -27,7 +27,7 @@ static void add_function(const char *bdf, int group)
 
 static void map_ram(struct bench *b)
 {
-	MUST(b->iommu->ops->map(b->iommu, 0, &b->vm.mem.ram[0], &e));
+	MUST(b->iommu->ops->map(b->iommu, 0, &b->vm.mem.ram[0], &why));
 }
 
 /* VFIO-OPEN-02, -13 */
@@ -126,7 +126,7 @@ static void a_group_that_cannot_share_gets_every_map_too(void **state)
 	assert_int_equal(fake_trace_count("open /dev/vfio/vfio"), 2);
 	assert_int_equal(fake_dma_maps(), 2);
 	assert_true(fake_dma_mapped(0, 64 * MIB));
-	MUST(b.iommu->ops->facts(b.iommu, &f, &e));
+	MUST(b.iommu->ops->facts(b.iommu, &f, &why));
 	assert_int_equal(f.spaces, 2);
 	two->ops->close(two);
 	assert_int_equal(fake_dma_maps(), 1);
@@ -147,8 +147,8 @@ static void a_map_that_fails_in_one_container_is_in_none(void **state)
 	one = attach(&b, BDF);
 	two = attach(&b, "0000:02:00.0");
 	fake_fail_ioctl("VFIO_IOMMU_MAP_DMA", 2, ENOMEM);
-	assert_int_equal(
-		b.iommu->ops->map(b.iommu, 0, &b.vm.mem.ram[0], &e), -ENOMEM);
+	assert_int_equal(b.iommu->ops->map(b.iommu, 0, &b.vm.mem.ram[0], &e),
+			 -ENOMEM);
 	assert_int_equal(fake_dma_maps(), 0);
 	/* and it is not remembered either */
 	assert_int_equal(b.iommu->ops->unmap(b.iommu, 0, 64 * MIB, &e),
@@ -191,7 +191,7 @@ static void only_whole_maps_are_unmapped(void **state)
 	fake_trace_clear();
 	assert_int_equal(b.iommu->ops->unmap(b.iommu, 0, 2 * MIB, &e), -EINVAL);
 	assert_int_equal(fake_trace_count("UNMAP_DMA"), 0);
-	MUST(b.iommu->ops->unmap(b.iommu, 0, 64 * MIB, &e));
+	MUST(b.iommu->ops->unmap(b.iommu, 0, 64 * MIB, &why));
 	assert_int_equal(fake_dma_maps(), 0);
 	d->ops->close(d);
 	bench_close(&b);
@@ -252,7 +252,8 @@ static void every_refusal_has_its_sentence(void **state)
 		int err;
 		const char *says, *hint;
 	} rows[] = {
-		{ "open /dev/vfio/12", ENOENT, "cannot open /dev/vfio/12: no "
+		{ "open /dev/vfio/12", ENOENT,
+		  "cannot open /dev/vfio/12: no "
 		  "function of the group is bound to a vfio driver",
 		  "driver_override" },
 		{ "open /dev/vfio/12", EACCES,
@@ -340,8 +341,8 @@ static void no_vfio_is_explained(void **state)
 
 	fake_remove("/dev/vfio/vfio");
 	assert_int_equal(vfio_group_iommu_open(-1, &i, &e), -ENOENT);
-	assert_string_equal(
-		e.text, "cannot open /dev/vfio/vfio: VFIO is not loaded");
+	assert_string_equal(e.text,
+			    "cannot open /dev/vfio/vfio: VFIO is not loaded");
 	assert_string_equal(e.hint, "modprobe vfio-pci");
 }
 
@@ -493,7 +494,7 @@ static void attaching_unwinds_from_everywhere(void **state)
 	fake_pci_add(&plain_function);
 	bench_vm(&a.b);
 	/* KVM's VFIO device is made once and stays: make it before */
-	MUST(sweep_attach(&a, &e));
+	MUST(sweep_attach(&a, &why));
 	sweep_detach(&a);
 	map_ram(&a.b);
 	fake_mark();

@@ -57,7 +57,7 @@ static void a_function_is_described(void **state)
 	struct vfio_function f;
 
 	fake_pci_add(&plain_function);
-	MUST(vfio_function_find("01:00.0", &f, &e));
+	MUST(vfio_function_find("01:00.0", &f, &why));
 	assert_string_equal(f.bdf, BDF);
 	assert_string_equal(f.driver, "vfio-pci");
 	assert_int_equal(f.group, 12);
@@ -153,7 +153,7 @@ static void a_foreign_driver_with_a_vfio_device_is_taken(void **state)
 	p.driver = "oddball";
 	fake_pci_add(&p);
 	fake_dir("/sys/bus/pci/devices/" BDF "/vfio-dev");
-	MUST(vfio_function_find(BDF, &f, &e));
+	MUST(vfio_function_find(BDF, &f, &why));
 }
 
 /* -------- viability -------- */
@@ -218,17 +218,17 @@ static void options_are_read(void **state)
 {
 	struct vfio_options o;
 
-	MUST(vfio_options_parse("01:00.0", &o, &e));
+	MUST(vfio_options_parse("01:00.0", &o, &why));
 	assert_string_equal(o.host, "01:00.0");
 	assert_false(o.allow_no_reset);
 	MUST(vfio_options_parse(BDF ",allow-no-reset,cfg-gaps=block,"
 				    "ecap=allow:e,ecap=deny:0x10",
-				&o, &e));
+				&o, &why));
 	assert_true(o.allow_no_reset && o.block_gaps);
 	assert_int_equal(o.n_ecaps, 2);
 	assert_true(o.ecap[0].allow && o.ecap[0].id == 0xe);
 	assert_true(!o.ecap[1].allow && o.ecap[1].id == 0x10);
-	MUST(vfio_options_parse(BDF ",allow-no-reset=off", &o, &e));
+	MUST(vfio_options_parse(BDF ",allow-no-reset=off", &o, &why));
 	assert_false(o.allow_no_reset);
 }
 
