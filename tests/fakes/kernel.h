@@ -98,6 +98,10 @@ void fake_fail_none(void);
  * Asserts by cmocka; returns how many calls were tried. */
 unsigned fake_sweep(int (*open)(void *arg, struct err *e),
 		    void (*close)(void *arg), void *arg, const char *needle);
+/* The same without asserting: -1 and a complaint in the @room bytes. */
+int fake_sweep_try(int (*open)(void *arg, struct err *e),
+		   void (*close)(void *arg), void *arg, const char *needle,
+		   char *complaint, size_t room);
 
 /* -------- files -------- */
 

@@ -13,68 +13,108 @@
 
 enum { MAX_SWEEP = 5000 };
 
-static void no_leaks(unsigned n, const char *when)
-{
-	const char *left = fake_leaks();
+struct sweep {
+	char *out;
+	size_t room;
+	unsigned n; /* the call that fails */
+};
 
-	if (left)
-		fail_msg("host call %u failed, %s:\n%s%s", n, when, left,
+__attribute__((format(printf, 2, 3))) static bool complain(struct sweep *s,
+							   const char *fmt, ...)
+{
+	int used = snprintf(s->out, s->room, "host call %u failed, ", s->n);
+	va_list ap;
+
+	va_start(ap, fmt);
+	used += vsnprintf(s->out + used, s->room - (size_t)used, fmt, ap);
+	va_end(ap);
+	if ((size_t)used < s->room)
+		snprintf(s->out + used, s->room - (size_t)used, "\n%s",
 			 fake_trace());
+	return false;
 }
 
-/* The object is closed already: closing it again is no host call. */
-static void close_is_noop(void (*close)(void *arg), void *arg, unsigned n)
+/* The object is closed: closing it again is no host call. */
+static bool close_is_noop(struct sweep *s, void (*close)(void *arg), void *arg)
 {
 	size_t before = strlen(fake_trace());
 
 	close(arg);
-	if (strlen(fake_trace()) != before)
-		fail_msg("host call %u failed, and close made host calls after "
-			 "open had cleaned up:\n%s",
-			 n, fake_trace() + before);
+	return strlen(fake_trace()) == before ||
+	       complain(s, "and a further close made host calls (the last)");
 }
 
-static void check_error(const struct err *e, int rc, unsigned n,
-			const char *needle)
+static bool error_is_useful(struct sweep *s, const struct err *e, int rc,
+			    const char *needle)
 {
 	if (e->text[0] == '\0')
-		fail_msg("host call %u failed: rc %d without a message\n%s", n,
-			 rc, fake_trace());
+		return complain(s, "rc is %d, and there is no message", rc);
 	if (needle && !strstr(e->text, needle))
-		fail_msg("host call %u failed: '%s' does not name '%s'", n,
-			 e->text, needle);
+		return complain(s, "and '%s' does not name '%s'", e->text,
+				needle);
+	return true;
+}
+
+static bool nothing_left(struct sweep *s, int rc)
+{
+	const char *left = fake_leaks();
+
+	return !left ||
+	       complain(s, "open gave %d, and this is left: %s", rc, left);
+}
+
+/* One round: 1 to go on, 0 at the end, -1 with a complaint. */
+static int round_of(struct sweep *s, int (*open)(void *arg, struct err *e),
+		    void (*close)(void *arg), void *arg, const char *needle)
+{
+	struct err e = ERR_NONE;
+	unsigned before = fake_calls();
+	bool fired;
+	int rc;
+
+	fake_trace_clear();
+	fake_fail_at(s->n, EIO);
+	rc = open(arg, &e);
+	fired = fake_calls() - before >= s->n;
+	fake_fail_none();
+	if (rc < 0 && !fired) {
+		complain(s, "or rather none did, but open fails: %s", e.text);
+		return -1;
+	}
+	if (rc < 0 && !error_is_useful(s, &e, rc, needle))
+		return -1;
+	if (rc >= 0) /* it can live without that call, or none failed */
+		close(arg);
+	if (!nothing_left(s, rc) || !close_is_noop(s, close, arg))
+		return -1;
+	return fired;
+}
+
+int fake_sweep_try(int (*open)(void *arg, struct err *e),
+		   void (*close)(void *arg), void *arg, const char *needle,
+		   char *complaint, size_t room)
+{
+	struct sweep s = { complaint, room, 1 };
+	int rc;
+
+	fake_mark();
+	for (; s.n < MAX_SWEEP; s.n++) {
+		rc = round_of(&s, open, close, arg, needle);
+		if (rc <= 0)
+			return rc < 0 ? rc : (int)s.n - 1;
+	}
+	complain(&s, "and open still makes more calls");
+	return -1;
 }
 
 unsigned fake_sweep(int (*open)(void *arg, struct err *e),
 		    void (*close)(void *arg), void *arg, const char *needle)
 {
-	fake_mark();
-	for (unsigned n = 1; n < MAX_SWEEP; n++) {
-		struct err e = ERR_NONE;
-		unsigned before = fake_calls();
-		bool fired;
-		int rc;
+	static char complaint[16384];
+	int rc = fake_sweep_try(open, close, arg, needle, complaint,
+				sizeof(complaint));
 
-		fake_trace_clear();
-		fake_fail_at(n, EIO);
-		rc = open(arg, &e);
-		fired = fake_calls() - before >= n;
-		fake_fail_none();
-		if (rc < 0) {
-			if (!fired)
-				fail_msg("open fails by itself: %s\n%s", e.text,
-					 fake_trace());
-			check_error(&e, rc, n, needle);
-		} else {
-			/* it can live without that call, or none failed */
-			close(arg);
-		}
-		no_leaks(n, rc < 0 ? "and this is left"
-				   : "open went on, and close left this");
-		close_is_noop(close, arg, n);
-		if (!fired)
-			return n - 1;
-	}
-	fail_msg("open makes more than %d host calls", MAX_SWEEP);
-	return 0;
+	if (rc < 0)
+		fail_msg("%s", complaint);
+	return (unsigned)rc;
 }
