@@ -134,7 +134,7 @@ static int kernel_region(struct vfio_dev *d, unsigned index,
 static int short_or(ssize_t rc, unsigned n, const char *what, unsigned index,
 		    uint64_t off, struct err *e)
 {
-	struct err scratch;
+	struct err scratch = ERR_NONE;
 
 	if (rc == (ssize_t)n)
 		return 0;
@@ -210,11 +210,12 @@ static int kernel_irq_info(struct vfio_dev *d, unsigned index,
 			   struct vfio_irq_facts *out, struct err *e)
 {
 	struct vfio_irq_info info = { .argsz = sizeof(info), .index = index };
+	struct err scratch = ERR_NONE;
 	int rc = sys_ioctl(kernel_of(d)->fd, VFIO_DEVICE_GET_IRQ_INFO, &info);
 
 	if (rc < 0)
-		return err_sys(e, rc, "cannot ask for interrupt index %u",
-			       index);
+		return err_sys(e ? e : &scratch, rc,
+			       "cannot ask for interrupt index %u", index);
 	out->count = info.count;
 	out->flags = info.flags;
 	return 0;
@@ -227,6 +228,7 @@ static int set_irqs(struct vfio_dev *d, const struct vfio_irq_set *s,
 		uint8_t buf[sizeof(*s) + VFIO_MAX_VECTORS * sizeof(int32_t)];
 	struct vfio_irq_set *full = (struct vfio_irq_set *)buf;
 	unsigned n = fds ? s->count : 0;
+	struct err scratch = ERR_NONE;
 	int rc;
 
 	*full = *s;
@@ -238,7 +240,7 @@ static int set_irqs(struct vfio_dev *d, const struct vfio_irq_set *s,
 	}
 	rc = sys_ioctl(kernel_of(d)->fd, VFIO_DEVICE_SET_IRQS, full);
 	if (rc < 0)
-		return err_sys(e, rc,
+		return err_sys(e ? e : &scratch, rc,
 			       "cannot set interrupts %u to %u of index "
 			       "%u",
 			       s->start, s->start + s->count, s->index);

@@ -115,7 +115,7 @@ int vfio_space_unmap(struct vfio_space *s, iova_t at, uint64_t size,
 		.iova = at,
 		.size = size,
 	};
-	struct err scratch;
+	struct err scratch = ERR_NONE;
 	int rc = sys_ioctl(s->fd, VFIO_IOMMU_UNMAP_DMA, &u);
 
 	if (!e)
