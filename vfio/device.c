@@ -120,8 +120,12 @@ static int switch_off(struct vfio_device *d, struct err *e)
 static int device_build(struct vfio_device *d, struct vfio_iommu *iommu,
 			struct err *e)
 {
-	int rc = iommu->ops->attach(iommu, vfio_name(d), &d->dev, e);
+	const struct vfio_function *f = &d->host;
+	int rc = iommu->ops->attach(iommu, f->bdf, &d->dev, e);
 
+	log_info("vfio: %s: %04x:%04x class %06x, driver %s, group %d, node %d",
+		 f->bdf, f->vendor, f->device, f->class_code, f->driver,
+		 f->group, f->numa_node);
 	if (rc >= 0)
 		rc = learn_config(d, e);
 	if (rc >= 0)

@@ -41,7 +41,8 @@ int vfio_memlock_check(uint64_t bytes, struct err *e)
 			return 0;
 	}
 	(void)err_set(e, -ENOMEM,
-		      "%" PRIu64 " KiB of guest RAM have to be locked for DMA, "
+		      "%" PRIu64
+		      " KiB of guest memory have to be locked for DMA, "
 		      "the limit is %" PRIu64 " KiB",
 		      bytes >> 10, (uint64_t)l.rlim_max >> 10);
 	err_hint(e, "ulimit -l unlimited, LimitMEMLOCK=infinity for a service, "

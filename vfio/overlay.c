@@ -12,6 +12,10 @@
  *
  * A few registers need an order between the device and our maps; they have a
  * hook each: command here, PMCSR in power.c, "initiate FLR" in reset.c.
+ *
+ * Not modelled: a limit on how often the guest may read VPD, which the host
+ * can take 125 ms to answer. It holds up the guest's vCPU and this function,
+ * nothing else.
  */
 #include "vfio/internal.h"
 #include "vfio/trace.h"

@@ -1,5 +1,5 @@
 /* Opening and closing an assigned function as a whole. */
-#include "tests/unit/vfio/bench.h"
+#include "tests/unit/vfio/hostile.h"
 
 static struct fake_pci function_with_everything(void)
 {
@@ -229,6 +229,31 @@ static void two_functions_in_two_ports_both_work(void **state)
 	bench_close(&b);
 }
 
+/* VFIO-CFG-26, in small; the fuzzer goes on from here */
+static void random_accesses_leave_nothing_behind(void **state)
+{
+	uint64_t seed = 1;
+
+	for (unsigned round = 0; round < 40; round++) {
+		uint8_t data[4096];
+		struct hostile h = { data, data + sizeof(data) };
+		struct bench b;
+
+		for (unsigned i = 0; i < sizeof(data); i++) {
+			seed = seed * 6364136223846793005 + 1442695040888963407;
+			data[i] = (uint8_t)(seed >> 56);
+		}
+		fake_reset();
+		bench_open(&b, &plain_function);
+		while (h.at < h.end)
+			hostile_step(&b, &h);
+		hostile_check(&b);
+		bench_close(&b);
+		if (fake_leaks())
+			fail_msg("round %u: %s", round, fake_leaks());
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -242,6 +267,7 @@ int main(void)
 		FAKE_TEST(opening_unwinds_from_everywhere),
 		FAKE_TEST(wiring_fails_cleanly_at_every_call),
 		FAKE_TEST(two_functions_in_two_ports_both_work),
+		FAKE_TEST(random_accesses_leave_nothing_behind),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -219,7 +219,7 @@ static void too_little_locked_memory_is_explained(void **state)
 	fake_memlock(65536, 65536, false);
 	assert_int_equal(vfio_memlock_check(512 * MIB, &e), -ENOMEM);
 	assert_string_equal(
-		e.text, "524288 KiB of guest RAM have to be locked for DMA, "
+		e.text, "524288 KiB of guest memory have to be locked for DMA, "
 			"the limit is 64 KiB");
 	assert_non_null(strstr(e.hint, "ulimit -l unlimited"));
 }
