@@ -46,7 +46,7 @@ static bool shape_is_wrong(unsigned i, enum pci_bar_kind kind, uint64_t size)
 static int bar_open(struct vfio_device *d, unsigned i, struct err *e)
 {
 	struct vfio_bar *b = &d->bar[i];
-	uint32_t reg = le32_load(d->seen + PCI_BASE_ADDRESS_0 + 4 * i);
+	uint32_t reg = le32_load(d->seen + PCI_BASE_ADDRESS_0 + (size_t)4 * i);
 	enum pci_bar_kind kind = kind_of(reg);
 	int rc = d->dev->ops->region(d->dev, i, &b->region, e);
 
@@ -135,7 +135,7 @@ static void choose_views(struct vfio_device *d)
 	}
 	if (!d->irqs.has_msix)
 		return;
-	carve_pages(d, x->table_bar, x->table_off, x->n * MSIX_ENTRY,
+	carve_pages(d, x->table_bar, x->table_off, (uint64_t)x->n * MSIX_ENTRY,
 		    "MSI-X table");
 	carve_pages(d, x->pba_bar, x->pba_off, msix_pba_size(x->n),
 		    "MSI-X pending bits");

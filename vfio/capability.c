@@ -47,8 +47,8 @@ void vfio_show_header(struct vfio_device *d)
 	vfio_paint(d, PCI_HEADER_TYPE, 1, VFIO_EMU);
 	p->config[PCI_HEADER_TYPE] = PCI_HEADER_TYPE_NORMAL;
 	/* ROM: none shown. */
-	memset(d->klass + PCI_BASE_ADDRESS_0, VFIO_EMU, 4 * PCI_BARS);
-	memset(d->emu + PCI_BASE_ADDRESS_0, 0xff, 4 * PCI_BARS);
+	memset(d->klass + PCI_BASE_ADDRESS_0, VFIO_EMU, VFIO_BAR_BYTES);
+	memset(d->emu + PCI_BASE_ADDRESS_0, 0xff, VFIO_BAR_BYTES);
 	vfio_paint(d, PCI_ROM_ADDRESS, 4, VFIO_BLOCK);
 
 	d->emu[PCI_COMMAND] = COMMAND_SHADOW;

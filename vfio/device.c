@@ -101,7 +101,7 @@ static int learn_config(struct vfio_device *d, struct err *e)
 			       "assigned",
 			       type);
 	memcpy(d->pci.config, d->seen, sizeof(d->seen));
-	memset(d->pci.config + PCI_BASE_ADDRESS_0, 0, 4 * PCI_BARS);
+	memset(d->pci.config + PCI_BASE_ADDRESS_0, 0, VFIO_BAR_BYTES);
 	return 0;
 }
 

@@ -283,11 +283,8 @@ static int slot_for(struct group_iommu *i, const char *bdf,
 	for (unsigned n = 0; n < MAX_DEVICES; n++) {
 		struct attached *a = &i->attached[n];
 
-		if (strcmp(a->bdf, bdf) == 0) {
-			(void)err_set(e, -EEXIST, "is given twice");
-			err_hint(e, "each function can be assigned once");
-			return -EEXIST;
-		}
+		if (strcmp(a->bdf, bdf) == 0)
+			return err_set(e, -EEXIST, "is given twice");
 		if (a->bdf[0] == '\0' && !vacant)
 			vacant = a;
 	}

@@ -15,7 +15,7 @@
 #include "vfio/trace.h"
 #include "vmm/base/sys.h"
 
-static const uint64_t CONFIRM_NS = 100 * 1000 * 1000;
+static const uint64_t CONFIRM_NS = 100000000;
 
 void vfio_suspect(struct vfio_device *d)
 {

@@ -58,6 +58,9 @@ struct vfio_bar {
 
 enum { VFIO_MAX_WITHDRAWALS = 16 };
 
+/* The six base address registers. */
+#define VFIO_BAR_BYTES ((size_t)4 * PCI_BARS)
+
 /* Which of the function's interrupts the kernel has switched on. One at a
  * time: it refuses a second. */
 enum vfio_irq_mode {

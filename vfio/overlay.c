@@ -17,6 +17,8 @@
  * can take 125 ms to answer. It holds up the guest's vCPU and this function,
  * nothing else.
  */
+#include <assert.h>
+
 #include "vfio/internal.h"
 #include "vfio/trace.h"
 
@@ -66,9 +68,10 @@ uint32_t vfio_overlay_read(struct pci_device *p, unsigned off, unsigned len)
 {
 	struct vfio_device *d = vfio_of(p);
 	uint32_t emu = (uint32_t)le_load(d->emu + off, len);
-	uint32_t ones = (uint32_t)all_ones(len);
-	uint32_t v = 0;
+	uint32_t ones, v = 0;
 
+	assert(len != 0);
+	ones = (uint32_t)all_ones(len);
 	if (!vfio_alive(d))
 		return ones;
 	if (emu != ones && vfio_config_get(d, off, len, &v) < 0)

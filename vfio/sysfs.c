@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vmm/base/bytes.h"
 #include "vmm/base/range.h"
 #include "vmm/base/sys.h"
 
@@ -241,6 +242,20 @@ static void read_config(const char *bdf, struct vfio_function *f)
 	sys_close(&fd);
 }
 
+/* From the hardware's registers, but for a virtual function, whose IDs are all
+ * ones there: from the files of the kernel, which knows them. */
+static void identify(struct vfio_function *f)
+{
+	f->vendor = le16_load(f->config + PCI_VENDOR_ID);
+	f->device = le16_load(f->config + PCI_DEVICE_ID);
+	f->class_code = le32_load(f->config + PCI_CLASS_REVISION) >> 8;
+	if (f->config_size >= PCI_STD_HEADER_SIZEOF && f->vendor != 0xffff)
+		return;
+	f->vendor = (uint16_t)number(f->bdf, "vendor", 0);
+	f->device = (uint16_t)number(f->bdf, "device", 0);
+	f->class_code = (uint32_t)number(f->bdf, "class", 0);
+}
+
 static int check_exists(const char *bdf, struct err *e)
 {
 	char path[PATH_SIZE];
@@ -312,15 +327,13 @@ static int function_build(struct vfio_function *f, struct err *e)
 
 	if (rc < 0)
 		return rc;
-	f->vendor = (uint16_t)number(f->bdf, "vendor", 0);
-	f->device = (uint16_t)number(f->bdf, "device", 0);
-	f->class_code = (uint32_t)number(f->bdf, "class", 0);
+	read_config(f->bdf, f);
+	identify(f);
 	f->numa_node = (int)number(f->bdf, "numa_node", -1);
 	path_of(path, f->bdf, "reset_method");
 	if (sys_read_text(path, f->reset_method, sizeof(f->reset_method)) < 0)
 		f->reset_method[0] = '\0';
 	vfio_driver_of(f->bdf, f->driver, sizeof(f->driver));
-	read_config(f->bdf, f);
 	rc = check_endpoint(f, e);
 	if (rc < 0)
 		return rc;

@@ -105,6 +105,48 @@ static void sparse_areas_are_respected(void **state)
 	bench_close(&b);
 }
 
+/* VFIO-BAR-01: what the kernel cannot mean is not believed */
+static void senseless_areas_are_not_mapped(void **state)
+{
+	static const uint64_t rows[][6] = {
+		{ 0x1000, 0x800, 0, 0 },		  /* half a page */
+		{ 0x800, 0x1000, 0, 0 },		  /* askew */
+		{ 0x7000, 0x2000, 0, 0 },		  /* beyond the end */
+		{ 0x4000, 0x2000, 0x5000, 0x1000, 0, 0 }, /* overlapping */
+	};
+
+	for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+		struct fake_pci p = plain_function;
+		struct bench b;
+
+		fake_reset();
+		p.bar[0].size = 0x8000;
+		p.sparse = rows[i];
+		bench_open(&b, &p);
+		if (b.dev->bar[0].n_views != 0)
+			fail_msg("row %u is mapped", i);
+		bench_close(&b);
+	}
+}
+
+static void areas_in_any_order_will_do(void **state)
+{
+	static const uint64_t areas[] = {
+		0x6000, 0x1000, 0x1000, 0x1000, 0, 0
+	};
+	struct fake_pci p = plain_function;
+	struct bench b;
+	char pages[16];
+
+	p.bar[0].size = 0x8000;
+	p.sparse = areas;
+	bench_open(&b, &p);
+	decode_on(&b);
+	picture(&b, 0, pages);
+	assert_string_equal(pages, ".#....#.");
+	bench_close(&b);
+}
+
 /* VFIO-BAR-11 */
 static void a_table_outside_of_its_bar_hides_msix(void **state)
 {
@@ -473,6 +515,8 @@ int main(void)
 		FAKE_TEST(the_pba_may_be_in_another_bar),
 		FAKE_TEST(without_the_mappable_capability_it_is_hidden_too),
 		FAKE_TEST(sparse_areas_are_respected),
+		FAKE_TEST(senseless_areas_are_not_mapped),
+		FAKE_TEST(areas_in_any_order_will_do),
 		FAKE_TEST(a_table_outside_of_its_bar_hides_msix),
 		FAKE_TEST(registers_beside_the_table_are_reached_by_pread),
 		FAKE_TEST(the_table_itself_is_ours),

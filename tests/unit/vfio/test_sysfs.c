@@ -68,6 +68,20 @@ static void a_function_is_described(void **state)
 	assert_int_equal(le16_load(f.config), 0x1b36);
 }
 
+/* VFIO-VF-01 */
+static void a_virtual_function_is_known_by_sysfs(void **state)
+{
+	struct vfio_function f;
+
+	fake_pci_add(&plain_function);
+	memset(fake_pci_hw_config(BDF), 0xff, 4);
+	fake_pci_changed(BDF);
+	MUST(vfio_function_find(BDF, &f, &why));
+	assert_int_equal(f.vendor, 0x1b36);
+	assert_int_equal(f.device, 0x10);
+	assert_int_equal(f.class_code, 0x010802);
+}
+
 static void a_missing_function_is_named(void **state)
 {
 	struct err e = refused("0000:7f:00.0");
@@ -279,6 +293,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		FAKE_TEST(addresses_are_read_in_every_spelling),
 		FAKE_TEST(a_function_is_described),
+		FAKE_TEST(a_virtual_function_is_known_by_sysfs),
 		FAKE_TEST(a_missing_function_is_named),
 		FAKE_TEST(a_bridge_is_refused),
 		FAKE_TEST(a_function_in_no_group_is_refused),
