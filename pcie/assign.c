@@ -188,7 +188,7 @@ static int no_space(const struct plan *p, const struct pci_device *d,
 {
 	const struct pci_bar *b = largest(p, d);
 	char size[32];
-	int rc = -ENOSPC;
+	int rc;
 
 	size_text(b->size, size, sizeof(size));
 	if (p->space == SPACE_IO) {
@@ -196,8 +196,8 @@ static int no_space(const struct plan *p, const struct pci_device *d,
 			 pci_bar_name(b->index, PCI_NAME), size);
 		return 0;
 	}
-	rc = err_set(e, rc, "%s: %s of %s does not fit into %s space", d->name,
-		     pci_bar_name(b->index, PCI_NAME), size,
+	rc = err_set(e, -ENOSPC, "%s: %s of %s does not fit into %s space",
+		     d->name, pci_bar_name(b->index, PCI_NAME), size,
 		     space_name[p->space]);
 	if (p->space == SPACE_MEM32)
 		err_hint(e, "all BARs that are not both 64-bit and "

@@ -270,6 +270,7 @@ static uint64_t bar_read(struct region *r, uint64_t off, unsigned len)
 	uint64_t v = 0;
 	unsigned n;
 
+	assert(len <= 8);
 	/* A late access: the BAR left the bus while this vCPU was on its way.
 	 */
 	if (!b->mapped)

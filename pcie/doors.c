@@ -6,6 +6,8 @@
  */
 #include "pcie/doors.h"
 
+#include <assert.h>
+
 #include "pcie/host.h"
 #include "pcie/trace.h"
 #include "vmm/base/bytes.h"
@@ -47,6 +49,7 @@ static uint64_t ecam_read(struct region *r, uint64_t off, unsigned len)
 	uint64_t v = 0;
 	unsigned n;
 
+	assert(len <= 8);
 	for (unsigned done = 0; done < len; done += n) {
 		uint64_t at = off + done;
 
@@ -116,6 +119,7 @@ static uint64_t cf8_read(struct region *r, uint64_t off, unsigned len)
 
 	if (off < CF8_DATA)
 		return cf8_read_register(h, off, len);
+	assert(len <= 4);
 	for (unsigned done = 0; done < len; done += n) {
 		if (!cf8_target(h, off + done, &t))
 			return all_ones(len);

@@ -113,7 +113,7 @@ const char *pci_register_name(const struct pci_device *d, unsigned off,
 
 		if (off < c->offset || off - c->offset >= c->size)
 			continue;
-		snprintf(buf, PCI_NAME_SIZE, "%s+%#x",
+		snprintf(buf, PCI_NAME_SIZE, "%s+0x%x",
 			 name ? name : "capability", off - c->offset);
 		return buf;
 	}

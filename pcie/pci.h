@@ -22,6 +22,7 @@
 #ifndef PCIE_PCI_H
 #define PCIE_PCI_H
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -166,6 +167,7 @@ static inline unsigned pci_piece(uint64_t at, unsigned left, unsigned most)
 {
 	unsigned n = most;
 
+	assert(left > 0);
 	while (n > left || (at & (n - 1)) != 0)
 		n >>= 1;
 	return n;
