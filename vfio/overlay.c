@@ -126,17 +126,17 @@ static void command_write(struct vfio_device *d, unsigned off, unsigned len,
 	const uint32_t decode = PCI_COMMAND_MEMORY | PCI_COMMAND_IO;
 	struct pci_device *p = &d->pci;
 	uint32_t old = pci_config_load(p, PCI_COMMAND, 2);
-	uint32_t new;
+	uint32_t want;
 
 	pci_config_store(p, off, len, v);
-	new = pci_config_load(p, PCI_COMMAND, 2);
-	pci_config_set(p, PCI_COMMAND, 2, old & (new | ~decode));
-	if (old & ~new &decode)
+	want = pci_config_load(p, PCI_COMMAND, 2);
+	pci_config_set(p, PCI_COMMAND, 2, old & (want | ~decode));
+	if (old & ~want & decode)
 		pci_bars_update(p);
 	/* if the device did not hear it, its pages are not there */
 	if (vfio_config_forward(d, off, len, v) < 0)
-		new &= old | ~decode;
-	pci_config_set(p, PCI_COMMAND, 2, new);
+		want &= old | ~decode;
+	pci_config_set(p, PCI_COMMAND, 2, want);
 	pci_config_changed(p, off, len);
 }
 

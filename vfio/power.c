@@ -11,7 +11,7 @@
 
 enum { D0 = 0, D3HOT = 3 };
 
-static unsigned real_state(struct vfio_device *d, unsigned asked)
+static unsigned real_state(struct vfio_device *d)
 {
 	uint32_t v;
 
@@ -55,7 +55,7 @@ void vfio_power_write(struct vfio_device *d, unsigned off, unsigned len,
 	}
 	(void)vfio_config_forward(d, off, len, v);
 	pci_config_store(&d->pci, off, len, v);
-	is = real_state(d, asked);
+	is = real_state(d);
 	trace_vfio_power(vfio_name(d), asked, is);
 	if (is == D0 && was_off && soft_resets(d))
 		recall_command(d);

@@ -451,6 +451,64 @@ static void a_head_that_the_kernel_hides_leads_on(void **state)
 	bench_close(&b);
 }
 
+/* The kernel hides the first, we the second; nobody may see sysfs. */
+static void two_hidden_heads_lead_on(void **state)
+{
+	static const struct fake_cap caps[] = {
+		{ .id = PCI_EXT_CAP_ID_SECPCI,
+		  .at = 0x100,
+		  .version = 1,
+		  .body = pattern,
+		  .body_size = 0x20 },
+		{ .id = PCI_EXT_CAP_ID_ARI,
+		  .at = 0x140,
+		  .version = 1,
+		  .body = pattern,
+		  .body_size = 4 },
+		{ .id = PCI_EXT_CAP_ID_VNDR,
+		  .at = 0x150,
+		  .version = 1,
+		  .body = vsec_10,
+		  .body_size = sizeof(vsec_10) },
+	};
+	struct fake_pci p = plain_function;
+	struct bench b;
+
+	p.caps = caps;
+	p.n_caps = 3;
+	fake_pci_add(&p);
+	fake_blob("/sys/bus/pci/devices/" BDF "/config",
+		  fake_pci_hw_config(BDF), 64);
+	bench_open(&b, NULL);
+	assert_int_equal(cfg_read(&b, 0x100, 4), 0x15000000);
+	bench_close(&b);
+}
+
+/* A list that became empty is no list: the status bit goes. */
+static void without_capabilities_there_is_no_list(void **state)
+{
+	static const struct fake_cap caps[] = {
+		{ .id = PCI_CAP_ID_PCIX,
+		  .at = 0x60,
+		  .body = pattern,
+		  .body_size = 6 },
+	};
+	struct fake_pci p = plain_function;
+	struct bench b;
+
+	p.pm_at = p.express_at = 0;
+	p.msi.at = p.msix.at = 0;
+	p.caps = caps;
+	p.n_caps = 1;
+	bench_open(&b, &p);
+	assert_int_equal(vfio_byte(PCI_STATUS) & PCI_STATUS_CAP_LIST,
+			 PCI_STATUS_CAP_LIST);
+	assert_int_equal(cfg_read(&b, PCI_STATUS, 2) & PCI_STATUS_CAP_LIST, 0);
+	assert_int_equal(cfg_read(&b, PCI_CAPABILITY_LIST, 1), 0);
+	assert_int_equal(cfg_read(&b, 0x60, 4), 0);
+	bench_close(&b);
+}
+
 static void with_all_hidden_the_head_is_zero(void **state)
 {
 	static const struct fake_cap caps[] = {
@@ -827,6 +885,8 @@ int main(void)
 		FAKE_TEST(gaps_are_blocked_on_request),
 		FAKE_TEST(a_hidden_head_leads_on),
 		FAKE_TEST(a_head_that_the_kernel_hides_leads_on),
+		FAKE_TEST(two_hidden_heads_lead_on),
+		FAKE_TEST(without_capabilities_there_is_no_list),
 		FAKE_TEST(with_all_hidden_the_head_is_zero),
 		FAKE_TEST(the_last_one_hidden_ends_the_chain_before),
 		FAKE_TEST(rules_of_the_operator_win),
