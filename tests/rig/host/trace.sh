@@ -44,7 +44,7 @@ trace_stop() {
          /kvm_pio:/ { split($0, a, " at "); split(a[2], b, " "); last[$1] = b[1] }
          /kvm_mmio:/ { split($0, a, " gpa "); split(a[2], b, " "); last[$1] = b[1] }
          /kvm_userspace_exit:/ { split($0, a, "reason "); split(a[2], b, " "); if (!seen++ && last[$1] == "") last[$1] = "0x84"; n[b[1] " " last[$1]]++; last[$1] = "" }
-         /sys_enter:/ { sys++; split($0, a, " NR "); split(a[2], b, " "); call[b[1] (b[1] == 16 ? " " b[3] : "")]++ }
+         /sys_enter:/ && $1 !~ /^timeout-/ { sys++; split($0, a, " NR "); split(a[2], b, " "); call[b[1] (b[1] == 16 ? " " b[3] : "")]++ }
          /kvm_exit:/ { kexit++ }
          END { for (k in n) print "@@ io-exit", n[k], k
                for (k in call) print "@@ io-syscall", call[k], k

@@ -48,6 +48,7 @@ class Case:
     with_vmlinux: bool = False   # L1 has the kernel as ELF, /l2/vmlinux
     only: tuple = ()             # VMMs this is for; empty: all
     l0_machine: str = "q35"
+    icount: bool = False         # L1's clock counts instructions; slower
     host_append: str = ""        # for L1's command line
 
 

@@ -8,7 +8,9 @@ import time
 from case import Failed
 
 L0_ARGS = ["-nodefaults", "-display", "none", "-no-reboot", "-monitor", "none",
-           "-accel", "tcg,thread=multi", "-cpu", "EPYC,+svm", "-smp", "2"]
+           "-cpu", "EPYC,+svm"]
+ACCEL = ["-accel", "tcg,thread=multi", "-smp", "2"]
+ACCEL_ICOUNT = ["-accel", "tcg,thread=single", "-smp", "1", "-icount", "shift=0,sleep=off"]
 IOMMU = ["-device", "intel-iommu,intremap=on,caching-mode=on,aw-bits=48"]
 L1_APPEND = "console=ttyS0 quiet panic=-1 intel_iommu=on random.trust_cpu=on"
 L1_UP_LIMIT = 30        # it takes 3 s
@@ -71,7 +73,8 @@ def run_l0(qemu, kernel, initrds, case, logs, echo_l1=None, echo_l2=None):
                 out.write(f.read())
     l1 = Console(os.path.join(logs, "l1.log"), echo_l1)
     l2 = Console(os.path.join(logs, "l2.log"), echo_l2)
-    argv = qemu.argv("-M", case.l0_machine, "-m", str(case.l0_memory), *L0_ARGS, *IOMMU,
+    argv = qemu.argv("-M", case.l0_machine, "-m", str(case.l0_memory), *L0_ARGS,
+                     *(ACCEL_ICOUNT if case.icount else ACCEL), *IOMMU,
                      "-serial", f"file:{l1.path}", "-serial", f"file:{l2.path}",
                      "-kernel", kernel.image, "-initrd", initrd,
                      "-append", f"{L1_APPEND} {case.host_append}".strip(), *case.l0)
@@ -86,7 +89,7 @@ def run_l0(qemu, kernel, initrds, case, logs, echo_l1=None, echo_l2=None):
             l1.poll()
             l2.poll()
             spent = time.monotonic() - start
-            if spent > L1_UP_LIMIT and not l1.seen("@@ l1-up"):
+            if spent > L1_UP_LIMIT * (3 if case.icount else 1) and not l1.seen("@@ l1-up"):
                 raise Hang("L1 did not come up")
             if spent > case.limit:
                 raise Hang(f"not done after {case.limit} s")

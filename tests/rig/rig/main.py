@@ -42,14 +42,14 @@ def parse(argv, cases):
                         "Debian's qemu, or kvmtool (LKVM=FILE)")
     p.add_argument("--list", action="store_true", help="print the cases and what they show")
     p.add_argument("--measure", action="store_true",
-                   help="count exits and measure the start of the chosen VMM")
+                   help="count exits and measure the start of the chosen VMM, with nvme (default) or e1000e")
     p.add_argument("--keep", action="store_true", help="keep disk images after the run")
     p.add_argument("-v", action="store_true", dest="verbose", help="stream both consoles")
     p.add_argument("--demo", action="store_true", help=argparse.SUPPRESS)
     p.add_argument("--demo-on-host", metavar="BDF", help=argparse.SUPPRESS)
     args = p.parse_args(argv)
     for name in args.case:
-        if name not in cases:
+        if name not in cases and not args.measure:
             raise Trouble(f"no case {name}; there are: {' '.join(cases)}")
     return args
 
