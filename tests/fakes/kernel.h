@@ -60,7 +60,7 @@ void fake_mark(void);
  *     ioctl KVM_IRQFD vm gsi=24 assign
  *     pwrite device 0000:01:00.0 region=7 off=0x4 len=2 value=0x6
  *     mmap device 0000:01:00.0 region=0 off=0x2000 size=0x2000
- *     close group 12
+ *     signal eventfd, drain eventfd, close group 12
  */
 
 /* Is there, for each text in this order, a later line that contains it? */
@@ -127,7 +127,8 @@ void fake_hugepages(uint64_t bytes);	/* hugetlb pool; default 0 */
 /* RLIMIT_MEMLOCK and whether CAP_IPC_LOCK makes it moot; default unlimited,
  * no capability. */
 void fake_memlock(uint64_t soft, uint64_t hard, bool cap_ipc_lock);
-/* sys_sleep_ms does not sleep, it advances sys_now_ns; so does this. */
+/* sys_sleep_ms sleeps a millisecond at most, it advances sys_now_ns; so does
+ * this. */
 void fake_advance_ns(uint64_t ns);
 
 /* -------- KVM -------- */
