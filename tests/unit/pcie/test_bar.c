@@ -1,41 +1,5 @@
 /* Base address registers. VFIO-CFG-10, VFIO-BAR-04..07. */
-#include "tests/unit/pcie/board.h"
-
-enum { DEVFN = PCI_DEVFN(3, 0), OTHER = PCI_DEVFN(4, 0) };
-
-#define BAR(i) (PCI_BASE_ADDRESS_0 + 4 * (i))
-
-struct scene {
-	struct board b;
-	struct toy t, u;
-};
-
-/* BAR0 32-bit 64 KiB, BAR1 I/O 32, BAR2/3 64-bit prefetchable 8 GiB, BAR4/5
- * 64-bit 16 KiB, ROM 2 KiB; and a second function with the same BAR0. */
-static void open_scene(struct scene *s)
-{
-	struct err e = ERR_NONE;
-
-	board_open(&s->b);
-	toy_init(&s->t, "toy");
-	toy_init(&s->u, "other");
-	pci_bar_init(&s->t.dev, 0, PCI_BAR_MEM32, false, 0x10000);
-	pci_bar_init(&s->t.dev, 1, PCI_BAR_IO, false, 32);
-	pci_bar_init(&s->t.dev, 2, PCI_BAR_MEM64, true, 8 * GIB);
-	pci_bar_init(&s->t.dev, 4, PCI_BAR_MEM64, false, 0x4000);
-	pci_bar_init(&s->t.dev, PCI_ROM_BAR, PCI_BAR_MEM32, false, 2048);
-	pci_bar_init(&s->u.dev, 0, PCI_BAR_MEM32, false, 0x10000);
-	assert_int_equal(pci_host_add(&s->b.host, &s->t.dev, DEVFN, &e), 0);
-	assert_int_equal(pci_host_add(&s->b.host, &s->u.dev, OTHER, &e), 0);
-}
-
-static void close_scene(struct scene *s)
-{
-	pci_device_fini(&s->t.dev);
-	pci_device_fini(&s->u.dev);
-	assert_int_equal(s->b.host.waiting, 0);
-	board_close(&s->b);
-}
+#include "tests/unit/pcie/bar_scene.h"
 
 static void put(struct scene *s, unsigned reg, unsigned len, uint64_t v)
 {
@@ -449,75 +413,6 @@ static void late_access_to_a_bar_that_left_finds_nobody(void **state)
 	close_scene(&s);
 }
 
-/* VFIO-BAR-04: whatever the guest does, what is mapped is what the registers
- * say, told by a model that knows nothing of how it came about. */
-static bool model_decodes(const struct toy *t, unsigned bar, uint64_t *at)
-{
-	const struct pci_bar *b = &t->dev.bars[bar];
-	uint32_t command = pci_config_load(&t->dev, PCI_COMMAND, 2);
-	const struct pci_apertures *ap = &board_apertures;
-
-	*at = pci_bar_address(&t->dev, bar);
-	if (b->kind == PCI_BAR_IO)
-		return (command & 1) && *at >= ap->io.base &&
-		       *at + b->size <= ap->io.base + ap->io.size;
-	if (!(command & 2) ||
-	    (bar == PCI_ROM_BAR && !(t->dev.config[PCI_ROM_ADDRESS] & 1)))
-		return false;
-	if (*at + b->size <= *at)
-		return false;
-	return (*at >= ap->mem32.base &&
-		*at + b->size <= ap->mem32.base + ap->mem32.size) ||
-	       (*at >= ap->mem64.base &&
-		*at + b->size <= ap->mem64.base + ap->mem64.size);
-}
-
-static void check_toy(struct toy *t)
-{
-	for (unsigned i = 0; i <= PCI_ROM_BAR; i++) {
-		uint64_t at;
-
-		if (t->dev.bars[i].kind == PCI_BAR_NONE)
-			continue;
-		if (!model_decodes(t, i, &at)) {
-			assert_int_equal(t->mapped_at[i], 0);
-			assert_false(t->dev.bars[i].waiting);
-		} else if (t->mapped_at[i] == 0) {
-			assert_true(t->dev.bars[i].waiting);
-		} else {
-			assert_int_equal(t->mapped_at[i], at);
-		}
-	}
-}
-
-static void random_writes_leave_what_registers_say(void **state)
-{
-	static const uint32_t values[] = {
-		0,	    UINT32_MAX, 0xc0000000, 0xc0010000, 0xc0008000,
-		0x1000,	    0x1020,	16,	    18,		3,
-		0xc0000001, 0xfffff800, 0xdfff0000,
-	};
-	struct scene s;
-	uint32_t seed = 99;
-
-	open_scene(&s);
-	for (unsigned i = 0; i < 20000; i++) {
-		unsigned len = 1u << noise(&seed) % 4;
-		unsigned reg = noise(&seed) % 0x34 & ~(len - 1);
-		uint64_t v = values[noise(&seed) % ARRAY_LEN(values)];
-
-		if (noise(&seed) % 4 == 0)
-			reg = PCI_COMMAND;
-		v |= (uint64_t)values[noise(&seed) % ARRAY_LEN(values)] << 32;
-		cfg_write(&s.b, 0, noise(&seed) % 2 ? DEVFN : OTHER, reg, len,
-			  v);
-		check_toy(&s.t);
-		check_toy(&s.u);
-	}
-	assert_true(s.t.maps[0] > 10 && s.u.maps[0] > 10);
-	close_scene(&s);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -543,7 +438,6 @@ int main(void)
 		FAKE_TEST(accesses_reach_the_device_in_aligned_pieces),
 		FAKE_TEST(bar_without_ops_reads_ones),
 		FAKE_TEST(late_access_to_a_bar_that_left_finds_nobody),
-		FAKE_TEST(random_writes_leave_what_registers_say),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
