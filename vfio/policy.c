@@ -317,10 +317,19 @@ static void own_extended_head(struct vfio_device *d)
 	memset(d->pci.writable + PCI_CONFIG_SIZE, 0, 4);
 }
 
+/* A virtual function has no IDs of its own in hardware, PCIe 6.2 9.3.4.1; a
+ * walk would take it for gone. */
+static void lend_ids(struct vfio_device *d)
+{
+	if (le16_load(d->host.config + PCI_STATUS) != 0xffff)
+		memcpy(d->host.config, d->seen, 4);
+}
+
 int vfio_policy_apply(struct vfio_device *d, struct err *e)
 {
 	int rc;
 
+	lend_ids(d);
 	vfio_show_header(d);
 	rc = apply_list(d, &std_kind, e);
 	if (rc < 0 || d->pci.config_size < PCIE_CONFIG_SIZE)

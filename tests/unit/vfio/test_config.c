@@ -352,6 +352,22 @@ static void bodies_of_hidden_capabilities_are_out_of_reach(void **state)
 	bench_close(&b);
 }
 
+static void hidden_bodies_of_a_virtual_function_too(void **state)
+{
+	struct fake_pci p = rich_function();
+	uint8_t raw[4096];
+	struct bench b;
+
+	fake_pci_add(&p);
+	memcpy(raw, fake_pci_hw_config(BDF), sizeof(raw));
+	memset(raw, 0xff, 4); /* no IDs in hardware */
+	fake_blob("/sys/bus/pci/devices/" BDF "/config", raw, sizeof(raw));
+	bench_open(&b, NULL);
+	assert_int_equal(cfg_read(&b, 0xe4, 4), 0); /* SSVID */
+	assert_int_equal(cfg_read(&b, 0, 2), 0x1b36);
+	bench_close(&b);
+}
+
 static void without_privilege_hidden_bodies_are_unknown(void **state)
 {
 	struct fake_pci p = rich_function();
@@ -881,6 +897,7 @@ int main(void)
 		FAKE_TEST(only_allowed_capabilities_show),
 		FAKE_TEST(vendor_capabilities_are_read_and_written_raw),
 		FAKE_TEST(bodies_of_hidden_capabilities_are_out_of_reach),
+		FAKE_TEST(hidden_bodies_of_a_virtual_function_too),
 		FAKE_TEST(without_privilege_hidden_bodies_are_unknown),
 		FAKE_TEST(gaps_are_blocked_on_request),
 		FAKE_TEST(a_hidden_head_leads_on),
