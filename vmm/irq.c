@@ -133,23 +133,34 @@ static bool table_equal(const struct kvm_irq_routing *a,
 	return a && a->nr == b->nr && !memcmp(a, b, table_size(a->nr));
 }
 
-/* Gives @t to KVM and keeps it, or frees it. */
-static int table_commit(struct irq *q, struct kvm_irq_routing *t, struct err *e)
+static int table_give(struct irq *q, const struct kvm_irq_routing *t,
+		      struct err *e)
 {
+	int rc = sys_ioctl(q->vm_fd, KVM_SET_GSI_ROUTING, t);
+
+	if (rc < 0)
+		return err_sys(e, rc,
+			       "KVM refuses an interrupt routing table of %u "
+			       "entries",
+			       t->nr);
+	q->commits++;
+	trace_irq_commit(t->nr, q->commits);
+	return 0;
+}
+
+/* With q->lock held. */
+static int commit_locked(struct irq *q, struct err *e)
+{
+	struct kvm_irq_routing *t = table_build(q);
 	int rc = 0;
 
-	if (!table_equal(q->table, t)) {
-		rc = sys_ioctl(q->vm_fd, KVM_SET_GSI_ROUTING, t);
-		if (rc < 0) {
-			err_sys(e, rc,
-				"KVM refuses an interrupt routing table of %u "
-				"entries",
-				t->nr);
-			free(t);
-			return rc;
-		}
-		q->commits++;
-		trace_irq_commit(t->nr, q->commits);
+	if (!t)
+		return err_sys(e, -ENOMEM, "interrupt routing table");
+	if (!table_equal(q->table, t))
+		rc = table_give(q, t, e);
+	if (rc < 0) {
+		free(t);
+		return rc;
 	}
 	free(q->table);
 	q->table = t;
@@ -159,15 +170,11 @@ static int table_commit(struct irq *q, struct kvm_irq_routing *t, struct err *e)
 
 int irq_commit(struct irq *q, struct err *e)
 {
-	struct kvm_irq_routing *t;
 	int rc = 0;
 
 	pthread_mutex_lock(&q->lock);
-	if (q->dirty) {
-		t = table_build(q);
-		rc = t ? table_commit(q, t, e)
-		       : err_sys(e, -ENOMEM, "interrupt routing table");
-	}
+	if (q->dirty)
+		rc = commit_locked(q, e);
 	pthread_mutex_unlock(&q->lock);
 	return rc;
 }

@@ -84,31 +84,56 @@ static int slot_set(struct mem *m, uint32_t slot, gpa_t base, uint64_t size,
 	return sys_ioctl(m->vm_fd, KVM_SET_USER_MEMORY_REGION, &r);
 }
 
-/* Give [base, base + size) a slot. */
-static int slot_add(struct mem *m, gpa_t base, uint64_t size, void *hva,
-		    uint32_t flags, uint32_t *out, struct err *e)
+/* With m->lock held. */
+static int slot_add_locked(struct mem *m, const struct mem_window *w,
+			   uint32_t flags, uint32_t *out, struct err *e)
 {
 	uint32_t slot;
 	int rc;
 
-	pthread_mutex_lock(&m->lock);
 	rc = slot_take(m, &slot, e);
-	if (rc == 0) {
-		rc = slot_set(m, slot, base, size, hva, flags);
-		if (rc < 0) {
-			m->slot_used[slot] = 0;
-			err_sys(e, rc,
-				"KVM refuses memory at %#" PRIx64
-				" size %#" PRIx64,
-				base, size);
-		}
-	}
-	pthread_mutex_unlock(&m->lock);
 	if (rc < 0)
 		return rc;
-	trace_slot_set(slot, base, size, hva);
+	rc = slot_set(m, slot, w->base, w->size, w->hva, flags);
+	if (rc < 0) {
+		m->slot_used[slot] = 0;
+		return err_sys(e, rc,
+			       "KVM refuses memory at %#" PRIx64
+			       " size %#" PRIx64,
+			       w->base, w->size);
+	}
 	*out = slot;
 	return 0;
+}
+
+/* Give what @w describes a slot, which is put into it. */
+static int slot_add(struct mem *m, struct mem_window *w, uint32_t flags,
+		    struct err *e)
+{
+	int rc;
+
+	pthread_mutex_lock(&m->lock);
+	rc = slot_add_locked(m, w, flags, &w->slot, e);
+	pthread_mutex_unlock(&m->lock);
+	if (rc == 0)
+		trace_slot_set(w->slot, w->base, w->size, w->hva);
+	return rc;
+}
+
+/* Take it away again. KVM waits until no vCPU can use it (an SRCU grace
+ * period). */
+static int slot_remove(struct mem *m, const struct mem_window *w)
+{
+	int rc;
+
+	pthread_mutex_lock(&m->lock);
+	rc = slot_set(m, w->slot, w->base, 0, w->hva, 0);
+	if (rc == 0)
+		m->slot_used[w->slot] = 0;
+	pthread_mutex_unlock(&m->lock);
+	if (rc == 0)
+		trace_slot_clear(w->slot, w->base, w->size);
+	return rc;
 }
 
 /* -------- RAM -------- */
@@ -219,6 +244,24 @@ static int announce(struct mem *m, const struct ram *r, struct err *e)
 	return rc;
 }
 
+/* The slot, then the listeners. */
+static int ram_show(struct mem *m, struct ram *r, struct err *e)
+{
+	struct mem_window w = { .base = r->base,
+				.size = r->size,
+				.hva = r->hva };
+	int rc;
+
+	rc = slot_add(m, &w, 0, e);
+	if (rc < 0)
+		return rc;
+	r->slot = w.slot;
+	rc = announce(m, r, e);
+	if (rc < 0)
+		slot_remove(m, &w);
+	return rc;
+}
+
 static int ram_build(struct mem *m, struct ram *r, unsigned flags,
 		     struct err *e)
 {
@@ -232,14 +275,7 @@ static int ram_build(struct mem *m, struct ram *r, unsigned flags,
 	rc = ram_map(r, flags, e);
 	if (rc < 0)
 		return rc;
-	rc = slot_add(m, r->base, r->size, r->hva, 0, &r->slot, e);
-	if (rc == 0) {
-		rc = announce(m, r, e);
-		if (rc < 0) {
-			slot_set(m, r->slot, r->base, 0, NULL, 0);
-			m->slot_used[r->slot] = 0;
-		}
-	}
+	rc = ram_show(m, r, e);
 	if (rc < 0)
 		sys_munmap(r->hva, r->size);
 	return rc;
@@ -324,8 +360,8 @@ void mem_unlisten(struct mem *m, struct mem_listener *l)
 int mem_window_show(struct mem *m, struct mem_window *w, gpa_t base, void *hva,
 		    uint64_t size, bool readonly, struct err *e)
 {
+	struct mem_window want = { .base = base, .size = size, .hva = hva };
 	uint64_t page = sys_page_size();
-	uint32_t slot;
 	int rc;
 
 	assert(!w->live);
@@ -337,30 +373,21 @@ int mem_window_show(struct mem *m, struct mem_window *w, gpa_t base, void *hva,
 			       "%#" PRIx64 " size %#" PRIx64
 			       " cannot be a memory slot",
 			       base, size);
-	rc = slot_add(m, base, size, hva, readonly ? KVM_MEM_READONLY : 0,
-		      &slot, e);
+	rc = slot_add(m, &want, readonly ? KVM_MEM_READONLY : 0, e);
 	if (rc < 0)
 		return rc;
-	*w = (struct mem_window){ base, size, hva, slot, true };
+	*w = want;
+	w->live = true;
 	return 0;
 }
 
 void mem_window_hide(struct mem *m, struct mem_window *w)
 {
-	int rc;
-
 	if (!w->live)
 		return;
-	pthread_mutex_lock(&m->lock);
-	/* KVM waits until no vCPU can use it (an SRCU grace period). */
-	rc = slot_set(m, w->slot, w->base, 0, w->hva, 0);
-	if (rc == 0)
-		m->slot_used[w->slot] = 0;
-	pthread_mutex_unlock(&m->lock);
-	w->live = false;
-	if (rc < 0)
+	if (slot_remove(m, w) < 0)
 		log_error("memory slot %" PRIu32 " at %#" PRIx64
 			  " cannot be removed",
 			  w->slot, w->base);
-	trace_slot_clear(w->slot, w->base, w->size);
+	w->live = false;
 }

@@ -3,8 +3,8 @@
  * A processor starts in real mode; firmware brings it to where a boot protocol
  * wants it. We write that state directly. In arch_boot.scratch:
  *
- *     0x0000  GDT: null, unused, code, data, task state (index 2 is selector
- *             0x10, index 3 is 0x18, as Linux names __BOOT_CS and __BOOT_DS)
+ *     0x0000  GDT: null, unused, code (selector 0x10, Linux's __BOOT_CS), data
+ *             (0x18, __BOOT_DS), task state
  *     0x1000  PML4, 0x2000 PDPT, 0x3000 to 0x6fff four page directories:
  *             the first 4 GiB one to one, in 2 MiB pages (LINUX64 only)
  *
@@ -13,16 +13,18 @@
  */
 #include <inttypes.h>
 #include <linux/kvm.h>
+#include <string.h>
 
 #include "vmm/arch.h"
 #include "vmm/base/bytes.h"
 #include "vmm/base/sys.h"
 
 enum {
-	GDT_CODE = 2,
-	GDT_DATA = 3,
-	GDT_TSS = 4,
-	GDT_ENTRIES = 5,
+	/* Selectors, which are offsets into the descriptor table too. */
+	CODE = 0x10,
+	DATA = 0x18,
+	TASK = 0x20,
+	GDT_SIZE = 0x28,
 
 	PML4 = 0x1000,
 	PDPT = 0x2000,
@@ -48,11 +50,11 @@ static_assert(SCRATCH_USED <= (int)ARCH_BOOT_SCRATCH, "fits the caller's room");
 /* Segment types, Intel SDM volume 3, 3.4.5.1 and 3.5. */
 enum { TYPE_TSS_BUSY = 11, TYPE_CODE = 11, TYPE_DATA = 3 };
 
-static struct kvm_segment flat(unsigned index, uint8_t type)
+static struct kvm_segment flat(uint16_t selector, uint8_t type)
 {
 	return (struct kvm_segment){
 		.limit = 0xffffffff,
-		.selector = (uint16_t)(index << 3),
+		.selector = selector,
 		.type = type,
 		.present = 1,
 		.s = 1,
@@ -74,8 +76,8 @@ static uint64_t descriptor(const struct kvm_segment *s)
 static void set_segments(struct kvm_sregs *s, bool long_mode, gpa_t gdt,
 			 uint8_t *table)
 {
-	struct kvm_segment code = flat(GDT_CODE, TYPE_CODE);
-	struct kvm_segment data = flat(GDT_DATA, TYPE_DATA);
+	struct kvm_segment code = flat(CODE, TYPE_CODE);
+	struct kvm_segment data = flat(DATA, TYPE_DATA);
 
 	code.l = long_mode;
 	code.db = !long_mode;
@@ -84,16 +86,15 @@ static void set_segments(struct kvm_sregs *s, bool long_mode, gpa_t gdt,
 	s->ds = s->es = s->fs = s->gs = s->ss = data;
 	/* VMX wants a busy task state segment; PVH one with limit 0x67. */
 	s->tr = (struct kvm_segment){ .limit = 0x67,
-				      .selector = GDT_TSS << 3,
+				      .selector = TASK,
 				      .type = TYPE_TSS_BUSY,
 				      .present = 1 };
-	le64_store(table + 0, 0);
-	le64_store(table + 8, 0);
-	le64_store(table + 8 * GDT_CODE, descriptor(&code));
-	le64_store(table + 8 * GDT_DATA, descriptor(&data));
-	le64_store(table + 8 * GDT_TSS, descriptor(&s->tr));
+	memset(table, 0, GDT_SIZE);
+	le64_store(table + CODE, descriptor(&code));
+	le64_store(table + DATA, descriptor(&data));
+	le64_store(table + TASK, descriptor(&s->tr));
 	s->gdt.base = gdt;
-	s->gdt.limit = 8 * GDT_ENTRIES - 1;
+	s->gdt.limit = GDT_SIZE - 1;
 	/* An exception before the guest has its own table is a triple fault,
 	 * which we report. */
 	s->idt.base = 0;
@@ -105,7 +106,7 @@ static void set_paging(struct kvm_sregs *s, gpa_t at, uint8_t *scratch)
 	const uint64_t table = PAGE_PRESENT | PAGE_WRITE;
 
 	le64_store(scratch + PML4, (at + PDPT) | table);
-	for (unsigned i = 0; i < 4; i++)
+	for (uint64_t i = 0; i < 4; i++)
 		le64_store(scratch + PDPT + 8 * i,
 			   (at + PAGE_DIRS + 0x1000 * i) | table);
 	for (uint64_t i = 0; i < PAGE_DIR_ENTRIES; i++)

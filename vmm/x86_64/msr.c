@@ -37,19 +37,19 @@ static const struct {
 
 int x86_msrs_set(struct vcpu *c, struct err *e)
 {
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entry[ARRAY_LEN(initial)];
-	} m = { .head.nmsrs = ARRAY_LEN(initial) };
+	union {
+		struct kvm_msrs list;
+		uint8_t room[sizeof(struct kvm_msrs) +
+			     ARRAY_LEN(initial) * sizeof(struct kvm_msr_entry)];
+	} m = { .room = { 0 } };
 	int rc;
 
-	static_assert(offsetof(typeof(m), entry) == sizeof(struct kvm_msrs),
-		      "entries follow the head");
+	m.list.nmsrs = ARRAY_LEN(initial);
 	for (unsigned i = 0; i < ARRAY_LEN(initial); i++) {
-		m.entry[i].index = initial[i].index;
-		m.entry[i].data = initial[i].value;
+		m.list.entries[i].index = initial[i].index;
+		m.list.entries[i].data = initial[i].value;
 	}
-	rc = sys_ioctl(c->fd, KVM_SET_MSRS, &m.head);
+	rc = sys_ioctl(c->fd, KVM_SET_MSRS, &m.list);
 	if (rc < 0)
 		return err_sys(e, rc, "KVM_SET_MSRS");
 	/* KVM stops at the first one that it refuses. */
