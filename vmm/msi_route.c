@@ -9,15 +9,16 @@
  *     unmasked  KVM takes each write out of the eventfd and injects
  *
  * Unmasking (VFIO-MSIX-07) ties first and reads after. In virt/kvm/eventfd.c
- * (5.11 to 6.12 read for this) kvm_irqfd_assign hangs its waiter on the
- * eventfd and polls it: a count that is there is injected, but stays. The
- * non-blocking read takes that stale count away; left alone it would be a
- * phantom pending bit after the next mask. A write that comes in between
- * finds the waiter: irqfd_wakeup reads the whole count and injects, and our
- * read finds nothing. So whatever our read takes has been injected already:
- * nothing is lost; and each count is injected by one of the two paths, so
- * nothing comes twice, beyond the one more that a write just then deserves.
- * Reading first, instead, could take an event that nobody injects.
+ * (5.11 and later) kvm_irqfd_assign hangs its waiter on the eventfd and polls
+ * it: a count that is there is injected, but stays. The non-blocking read takes
+ * that stale count away, so that a readable eventfd always means an event that
+ * nobody has injected. A write that comes in between finds the waiter:
+ * irqfd_wakeup takes the whole count and injects, under the eventfd's lock, and
+ * our read finds nothing. So whatever our read takes has been injected already,
+ * and nothing is lost; reading first, instead, could take an event that nobody
+ * injects. Nothing comes twice either, but for one case in the kernel: its poll
+ * takes no lock, so a write in that very moment may be seen by poll and waiter
+ * both. An edge too many is legal, one too few is not.
  *
  * Masking: KVM_IRQFD_FLAG_DEASSIGN takes the waiter off and reads the count
  * under one lock (eventfd_ctx_remove_wait_queue), then waits for injections

@@ -251,6 +251,7 @@ static void masked_route_collects_and_injects_once(void **state)
 	assert_true(msi_route_pending(&r));
 	unmask(&r);
 	assert_int_equal(fake_kvm_injected(gsi), 1);
+	assert_false(sys_readable(r.fd)); /* no stale count */
 	msi_route_mask(&r);
 	msi_route_mask(&r);
 	assert_false(msi_route_pending(&r)); /* no phantom bit */
