@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "devices/console.h"
+#include "vmm/base/trace.h"
 #include "vmm/bus.h"
 #include "vmm/vm.h"
 
