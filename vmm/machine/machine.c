@@ -214,9 +214,17 @@ static int build_pci(struct machine *m, struct err *e)
 		rc = place_function(m, i, e);
 	if (rc == 0)
 		rc = pci_host_assign(&m->host, e);
+	return rc < 0 ? err_in(e, rc, "pci") : 0;
+}
+
+/* INTx, which depends on the place a function got. */
+static int wire_functions(struct machine *m, struct err *e)
+{
+	int rc = 0;
+
 	for (unsigned i = 0; rc == 0 && i < m->n_assigned; i++)
 		rc = vfio_device_wire(m->assigned[i].device, e);
-	return rc < 0 ? err_in(e, rc, "pci") : 0;
+	return rc < 0 ? err_in(e, rc, "vfio") : 0;
 }
 
 /* -------- the board's own devices -------- */
@@ -315,6 +323,9 @@ static int build_hardware(struct machine *m, struct err *e)
 	if (rc < 0)
 		return rc;
 	rc = build_pci(m, e);
+	if (rc < 0)
+		return rc;
+	rc = wire_functions(m, e);
 	if (rc < 0)
 		return rc;
 	return build_devices(m, e);
