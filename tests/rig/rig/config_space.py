@@ -101,6 +101,15 @@ def standard_differences(host, guest):
     return found
 
 
+def check(r, bdf):
+    """For judges: the guest's dump beside L1's of the same function."""
+    host, guest = r.host.blob("host-config-" + bdf), r.guest.blob("config")
+    r.check(len(host) == 4096, f"L1 saw {len(host)} bytes of {bdf}'s config space")
+    found = differences(host, guest, hidden_by(r.vmm)) + standard_differences(host, guest)
+    r.check(not found, "; ".join(found))
+    return "config equal"
+
+
 def caps(config):
     chain, at = [], config[0x34] & 0xfc
     while 0x40 <= at < 0x100 and len(chain) < 48:
