@@ -9,11 +9,28 @@ SAN  ?=
 V    ?=
 B    := $(O)/$(ARCH)$(if $(SAN),-$(SAN))
 Q    := $(if $(V),,@)
+say   = @$(if $(V),:,echo "  $1")
 
 # Roof first: each room may use only those to its right.
 ROOMS := vmm/machine vfio devices firmware pcie vmm vmm/base
 
 VERSION := 0.1.0
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+
+# How long each fuzz target runs, and which (T=msix); which rig cases, which
+# function of this host for the demo.
+FUZZ_SECONDS ?= 30
+T    ?=
+CASE ?=
+BDF  ?=
+
+ifeq ($(SAN),fuzz)
+CC := clang
+endif
+CLANG_FORMAT ?= clang-format
+CLANG_TIDY   ?= clang-tidy
 
 WARN := -Wall -Wextra -Werror -Wshadow -Wvla -Wcast-qual -Wmissing-prototypes \
 	-Wstrict-prototypes -Wpointer-arith -Wwrite-strings -Wundef -Wformat=2 \
@@ -23,6 +40,9 @@ OPT    := -O2 -g
 SAN_asan := -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer -U_FORTIFY_SOURCE
 SAN_tsan := -fsanitize=thread -U_FORTIFY_SOURCE
+SAN_fuzz := -fsanitize=fuzzer-no-link,address,undefined \
+	-fno-sanitize-recover=all -fno-omit-frame-pointer -U_FORTIFY_SOURCE
+SAN_cover := --coverage -O0 -U_FORTIFY_SOURCE
 # The kernel's ABI headers: newer than Debian 12's own, fetched unpacked.
 UAPI   := $(O)/uapi/usr/include
 FLAGS  := -std=gnu17 -D_GNU_SOURCE -I. -I$(B)/gen -isystem $(UAPI) \
@@ -50,7 +70,7 @@ ARCHIVES := $(foreach r,$(ROOMS),$(call lib,$r))
 
 $(B)/%.o: %.c $(B)/flags | $(UAPI)/linux/vfio.h
 	@mkdir -p $(@D)
-	@$(if $(V),,echo "  CC      $<")
+	$(call say,CC      $<)
 	$(Q)$(CC) $(FLAGS) -MMD -MP -c $< -o $@
 
 # Rewritten only when it differs, so changed flags rebuild what they touch.
@@ -64,41 +84,46 @@ $(UAPI)/linux/vfio.h:
 	$(Q)tests/tools/uapi $(O)/uapi
 
 $(B)/minivmm: $(ARCHIVES)
-	@$(if $(V),,echo "  LINK    $@")
-	$(Q)$(CC) $(LINK) -o $@ -Wl,--start-group $(call lib,vmm/machine) -Wl,--end-group \
-		$(ARCHIVES) $(LIBS)
+	$(call say,LINK    $@)
+	$(Q)$(CC) $(LINK) -o $@ $(ARCHIVES) $(LIBS)
 
 $(O)/minivmm: $(B)/minivmm
-	$(Q)ln -sf $(ARCH)$(if $(SAN),-$(SAN))/minivmm $@
+	$(Q)ln -sf $(notdir $(B))/minivmm $@
 
 # The DSDT is ASL source; iasl gives the table as hex and, for the values that
 # are filled in at run time, the offsets of the names.
-$(B)/gen/firmware/dsdt.h: firmware/dsdt.asl
+GEN := $(B)/gen/firmware
+$(GEN)/dsdt.h: firmware/dsdt.asl
 	@mkdir -p $(@D)
-	@$(if $(V),,echo "  IASL    $<")
-	$(Q)iasl -p $(B)/gen/firmware/dsdt -tc -so $< > $(B)/gen/firmware/iasl.log 2>&1 || \
-		{ cat $(B)/gen/firmware/iasl.log; exit 1; }
-	$(Q)cat $(B)/gen/firmware/dsdt.hex $(B)/gen/firmware/dsdt.offset.h > $@
-$(B)/firmware/acpi.o: $(B)/gen/firmware/dsdt.h
+	$(call say,IASL    $<)
+	$(Q)iasl -p $(GEN)/dsdt -tc -so $< > $(GEN)/iasl.log 2>&1 || \
+		{ cat $(GEN)/iasl.log; exit 1; }
+	$(Q)sed -e 's/^unsigned char/static const &/' -e 's/^    char /    const char /' \
+		-e 's/^AML_OFFSET_TABLE_ENTRY/static const &/' \
+		$(GEN)/dsdt.hex $(GEN)/dsdt.offset.h > $@
+$(B)/firmware/dsdt.o: $(GEN)/dsdt.h
 
 # ---- unit tests ------------------------------------------------------------
 
 # tests/unit/<room>/test_x.c links with the archives of its room and those
-# below it, and with the fake kernel in the place of base/sys.o.
+# below it, and with the fake kernel in the place of base/sys.o. Those in a
+# folder real/ link with the real one.
 UNIT  := $(sort $(wildcard tests/unit/*/test_*.c tests/unit/*/*/test_*.c))
 UNITS := $(patsubst %.c,$(B)/%,$(UNIT))
 FAKES := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/fakes/*.c)))
 
-# tests/unit/vmm-base -> vmm/base, tests/unit/vfio -> vfio
-room_of = $(subst vmm-,vmm/,$(patsubst tests/unit/%/,%,$(dir $1)))
+# tests/unit/vmm-base/real/test_x -> vmm/base, tests/unit/vfio/test_x -> vfio
+room_of = $(subst vmm-,vmm/,$(word 3,$(subst /, ,$1)))
 # The rooms from $1 down, of the list $2.
-below = $(if $2,$(if $(filter $1,$(firstword $2)),$2,$(call below,$1,$(wordlist 2,99,$2))))
+below = $(if $2,$(if $(filter $1,$(firstword $2)),$2,$(call \
+	below,$1,$(wordlist 2,99,$2))))
 libs_of = $(foreach r,$(call below,$(call room_of,$1),$(ROOMS)),$(call lib,$r))
+fakes_of = $(if $(findstring /real/,$1),,$(FAKES))
 
 define unit
-$(B)/$1: $(B)/$1.o $(FAKES) $(call libs_of,$1)
-	@$$(if $$(V),,echo "  LINK    $$@")
-	$$(Q)$$(CC) $$(LINK) -o $$@ $$< $(FAKES) $$(filter %.a,$$^) $$(LIBS) -lcmocka
+$(B)/$1: $(B)/$1.o $(call fakes_of,$1) $(call libs_of,$1)
+	$$(call say,LINK    $$@)
+	$$(Q)$$(CC) $$(LINK) -o $$@ $$(filter %.o %.a,$$^) $$(LIBS) -lcmocka
 endef
 $(foreach t,$(patsubst %.c,%,$(UNIT)),$(eval $(call unit,$t)))
 
@@ -106,4 +131,164 @@ $(foreach t,$(patsubst %.c,%,$(UNIT)),$(eval $(call unit,$t)))
 unit: $(UNITS)
 	$(Q)tests/tools/run-unit $(UNITS)
 
+.PHONY: cover
+cover:
+	$(Q)$(MAKE) --no-print-directory SAN=cover unit
+	$(Q)tests/tools/cover.py $(O)/$(ARCH)-cover $(ROOMS)
+
+# ---- fuzzing ---------------------------------------------------------------
+
+# tests/fuzz/fuzz_x.c defines LLVMFuzzerTestOneInput and may use every room,
+# on the fake kernel. Its finds and its corpus stay in $(O)/fuzz/x/.
+FUZZ    := $(sort $(wildcard tests/fuzz/fuzz_$(or $T,*).c))
+FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(FUZZ))
+# main() is libFuzzer's
+FUZZ_OBJS = $(filter-out %/main.o,$(call obj,vmm/machine)) $(FAKES)
+
+.PHONY: fuzz
+fuzz:
+	$(Q)$(MAKE) --no-print-directory SAN=fuzz fuzz-run
+
+.PHONY: fuzz-run
+fuzz-run: $(FUZZERS:%=$(B)/tests/fuzz/fuzz_%)
+	$(Q)tests/tools/run-fuzz $(O)/fuzz $(FUZZ_SECONDS) $^
+
+$(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(FUZZ_OBJS) $(ARCHIVES)
+	$(call say,LINK    $@)
+	$(Q)$(CC) $(LINK) -fsanitize=fuzzer -o $@ $< $(FUZZ_OBJS) \
+		$(filter-out %/libvmm-machine.a,$(ARCHIVES)) $(LIBS) -lcmocka
+
+# ---- lint ------------------------------------------------------------------
+
+SOURCES := $(foreach r,$(ROOMS),$(call src,$r))
+HEADERS := $(sort $(foreach r,$(ROOMS),$(wildcard $r/*.h $r/$(ARCH)/*.h)) \
+	$(wildcard tests/*/*.h tests/*/*/*.h))
+FORMATTED := $(SOURCES) $(HEADERS) $(sort $(wildcard tests/*/*.c \
+	tests/*/*/*.c tests/*/*/*/*.c))
+
+.PHONY: layers
+layers:
+	$(Q)tests/tools/layers.py
+
+# Each header compiles alone.
+.PHONY: headers
+headers: $(HEADERS:%=$(B)/alone/%.ok)
+$(B)/alone/%.h.ok: %.h $(B)/flags | $(UAPI)/linux/vfio.h
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(FLAGS) -MMD -MP -MF $@.d -MT $@ -fsyntax-only -x c $<
+	@touch $@
+
+.PHONY: fmt fmt-check
+fmt:
+	$(Q)$(CLANG_FORMAT) -i $(FORMATTED)
+fmt-check:
+	$(Q)$(CLANG_FORMAT) --dry-run -Werror $(FORMATTED)
+
+# No writable globals outside trace.c.
+.PHONY: globals
+globals: $(ARCHIVES)
+	$(Q)tests/tools/globals $(filter-out %/trace.o,$(foreach \
+		r,$(ROOMS),$(call obj,$r)))
+
+# The analysers look at one file at a time, and again only after a change.
+.PHONY: tidy cppcheck analyze
+tidy: $(SOURCES:%=$(B)/tidy/%.ok)
+cppcheck: $(SOURCES:%=$(B)/cppcheck/%.ok)
+analyze: $(SOURCES:%=$(B)/analyze/%.ok)
+
+$(B)/tidy/%.c.ok: $(B)/%.o .clang-tidy
+	@mkdir -p $(@D)
+	$(call say,TIDY    $*.c)
+	$(Q)$(CLANG_TIDY) --quiet $*.c -- $(FLAGS) 2>$@.log || \
+		{ cat $@.log; exit 1; }
+	@touch $@
+
+$(B)/cppcheck/%.c.ok: $(B)/%.o tests/tools/cppcheck.suppress
+	@mkdir -p $(@D)
+	$(call say,CPPCHK  $*.c)
+	$(Q)cppcheck --quiet --std=c11 --language=c -I. -I$(B)/gen \
+		--enable=warning,performance,portability --inline-suppr \
+		--suppressions-list=tests/tools/cppcheck.suppress \
+		--error-exitcode=1 -D__x86_64__ $*.c
+	@touch $@
+
+# -S: with -fsyntax-only the analyser does nothing and reports success. That of
+# gcc 12 takes what memcpy filled for uninitialised; clang-tidy covers it.
+$(B)/analyze/%.c.ok: $(B)/%.o
+	@mkdir -p $(@D)
+	$(call say,ANALYZE $*.c)
+	$(Q)gcc $(FLAGS) -fanalyzer -Wno-analyzer-use-of-uninitialized-value \
+		-S -o /dev/null $*.c
+	@touch $@
+
+.PHONY: lint lint-quick
+lint-quick: layers headers fmt-check globals
+lint: lint-quick tidy cppcheck analyze
+
+# ---- the other tiers, and everything ---------------------------------------
+
+.PHONY: guest rig demo check deps
+guest: $(ARCHIVES)
+	$(Q)O=$(O) tests/guest/run
+
+rig: all
+	$(Q)tests/rig/run $(CASE)
+
+demo: deps
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)tests/rig/demo $(BDF)
+
+check: deps
+	$(Q)O=$(O) MAKE=$(MAKE) tests/tools/check
+
+deps:
+	$(Q)tests/tools/deps
+
+# ---- for people ------------------------------------------------------------
+
+.PHONY: compdb hooks install clean help
+compdb:
+	$(Q)tests/tools/compdb.py compile_commands.json \
+		$(sort $(SOURCES) $(filter %.c,$(FORMATTED))) -- $(CC) $(FLAGS)
+
+# Commits are checked for format and layers, pushes by the whole of check.
+hooks:
+	$(Q)git config core.hooksPath tests/tools/hooks
+
+install: all
+	$(Q)install -D -m 755 $(B)/minivmm $(DESTDIR)$(PREFIX)/bin/minivmm
+	$(Q)install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 \
+		docs/minivmm.1
+	$(Q)install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/minivmm \
+		README.md CHANGELOG.md $(wildcard LICENSE docs/*.md)
+
+# What was fetched (kernel headers, the rig's packages) stays.
+clean:
+	$(Q)rm -rf $(O)/$(ARCH) $(O)/$(ARCH)-asan $(O)/$(ARCH)-tsan \
+		$(O)/$(ARCH)-fuzz $(O)/$(ARCH)-cover $(O)/minivmm
+
+help:
+	@sed -n '/^# ---- help/,$$s/^#  //p' Makefile
+
+# SAN=fuzz and SAN=cover have no product of their own.
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
+
+# ---- help ------------------------------------------------------------------
+#  all          $(O)/minivmm (O=dir builds elsewhere, V=1 shows commands)
+#  check        everything there is; installs what is missing (as root)
+#  unit         unit tests; SAN=asan (with ubsan) and SAN=tsan are variants
+#  guest        small guests on this machine's /dev/kvm
+#  rig          real guests and devices, nested; CASE=nvme for one
+#  demo         a Linux guest owns an NVMe disk; BDF=0000:01:00.0 on this host
+#  fuzz         every fuzz target for FUZZ_SECONDS=30; T=msix for one
+#  lint         all of the following, and the analysers (tidy cppcheck analyze)
+#  layers       no include, call or print where it does not belong
+#  headers      each header compiles alone
+#  fmt          format the sources; fmt-check only says where they are not
+#  globals      no writable globals
+#  cover        how much of each file the unit tests run
+#  deps         install the Debian packages that building and testing need
+#  install      into $(DESTDIR)$(PREFIX)
+#  compdb       compile_commands.json for editors
+#  hooks        git hooks: layers and format at commit, check at push
+#  clean        remove what was built, not what was fetched

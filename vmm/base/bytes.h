@@ -83,7 +83,7 @@ static inline uint64_t le64_get(le64 v)
 
 static inline le16 le16_of(uint16_t v)
 {
-	le16 r;
+	le16 r = { { 0 } };
 
 	le16_store(r.b, v);
 	return r;
@@ -91,7 +91,7 @@ static inline le16 le16_of(uint16_t v)
 
 static inline le32 le32_of(uint32_t v)
 {
-	le32 r;
+	le32 r = { { 0 } };
 
 	le32_store(r.b, v);
 	return r;
@@ -99,7 +99,7 @@ static inline le32 le32_of(uint32_t v)
 
 static inline le64 le64_of(uint64_t v)
 {
-	le64 r;
+	le64 r = { { 0 } };
 
 	le64_store(r.b, v);
 	return r;

@@ -24,26 +24,21 @@ struct err {
 #define ERR_NONE ((struct err){ 0 })
 
 /* Write the sentence. @code is a negative errno. */
-#define err_set(e, code, ...)                       \
-	__extension__({                             \
-		err_set_((e), (code), __VA_ARGS__); \
-		(code);                             \
-	})
+#define err_set(e, code, ...) \
+	(err_set_((e), (code), __VA_ARGS__), err_value(code))
 
 /* Write the sentence and add ": " and the text of errno -rc. */
-#define err_sys(e, rc, ...)                       \
-	__extension__({                           \
-		err_sys_((e), (rc), __VA_ARGS__); \
-		(rc);                             \
-	})
+#define err_sys(e, rc, ...) (err_sys_((e), (rc), __VA_ARGS__), err_value(rc))
 
 /* Put "subject: " in front of the sentence. The value is that of @rc, which
  * the caller already has in hand. */
-#define err_in(e, rc, ...)                 \
-	__extension__({                    \
-		err_in_((e), __VA_ARGS__); \
-		(rc);                      \
-	})
+#define err_in(e, rc, ...) (err_in_((e), __VA_ARGS__), err_value(rc))
+
+/* A value that a caller may also leave unused. */
+static inline int err_value(int rc)
+{
+	return rc;
+}
 
 /* Add advice; the first hint wins, since who is nearest the cause knows best.
  */
