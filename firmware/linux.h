@@ -20,16 +20,16 @@ enum { LINUX_MAX_LOADS = 16 };
 struct linux_load {
 	uint64_t gpa;
 	uint64_t offset, size; /* in the image */
-	uint64_t zero;         /* bytes of zeros that follow */
+	uint64_t zero;	       /* bytes of zeros that follow */
 };
 
 struct linux_image {
 	enum linux_kind kind;
 	struct linux_load load[LINUX_MAX_LOADS];
 	unsigned n_loads;
-	uint64_t entry;      /* gpa of the first instruction */
-	struct range needed; /* gpa range the kernel needs free to start */
-	uint64_t initrd_max; /* highest gpa + 1 an initrd may touch */
+	uint64_t entry;	      /* gpa of the first instruction */
+	struct range needed;  /* gpa range the kernel needs free to start */
+	uint64_t initrd_max;  /* highest gpa + 1 an initrd may touch */
 	uint32_t cmdline_max; /* bytes without the final NUL */
 	uint8_t setup_header[0x290 - 0x1f1]; /* bzImage's, to copy */
 	unsigned setup_size;

@@ -19,9 +19,9 @@ enum {
 };
 
 enum platform_memory { /* values are e820's */
-	PLATFORM_RAM = 1,
-	PLATFORM_RESERVED = 2,
-	PLATFORM_ACPI = 3,
+		       PLATFORM_RAM = 1,
+		       PLATFORM_RESERVED = 2,
+		       PLATFORM_ACPI = 3,
 };
 
 struct platform_range {
@@ -42,14 +42,15 @@ struct platform {
 	struct range ecam; /* all buses from 0 */
 	unsigned n_buses;
 	struct range mem32, mem64, io; /* PCI windows; mem64.size 0: none */
-	unsigned intx_gsi_base, intx_gsis; /* root dev D pin P (0..3): base + (D+P)%n */
+	unsigned intx_gsi_base,
+		intx_gsis; /* root dev D pin P (0..3): base + (D+P)%n */
 	uint8_t port_devfn[PLATFORM_MAX_PORTS]; /* root ports */
 	unsigned n_ports;
 
 	uint16_t uart_port, uart_gsi; /* 0: none */
-	uint16_t rtc_port;            /* 0x70; 0: none */
-	uint16_t i8042_port;          /* 0x60; 0: none */
-	uint16_t pvpanic_port;        /* 0: none */
+	uint16_t rtc_port;	      /* 0x70; 0: none */
+	uint16_t i8042_port;	      /* 0x60; 0: none */
+	uint16_t pvpanic_port;	      /* 0: none */
 	/* Sleep control, sleep status, reset: three ports from here (ACPI 6.5
 	 * 4.8.3.7, hardware-reduced). */
 	uint16_t power_port;
@@ -58,11 +59,16 @@ struct platform {
 
 	const char *cmdline; /* borrowed */
 	struct range initrd; /* gpa; size 0: none */
-	uint64_t rsdp;       /* gpa of the RSDP once placed */
+	uint64_t rsdp;	     /* gpa of the RSDP once placed */
 };
 
-/* Add a range, keeping the order. The board sizes the array: an assertion. */
+/* Add a range, keeping the order. The board sizes the array and lets nothing
+ * overlap: assertions. */
 void platform_add(struct platform *p, uint64_t base, uint64_t size,
 		  enum platform_memory kind);
+
+/* Assert that a complete description does not contradict itself. Memory map,
+ * command line, initrd and RSDP may still be missing. */
+void platform_check(const struct platform *p);
 
 #endif
