@@ -1,7 +1,15 @@
 /* machine/config.h - the command line as data
  *
- * Parsing checks spelling, ranges and what belongs together; it touches no
- * host state, prints nothing and never exits. Strings point into argv.
+ * Parsing checks spelling, ranges and what belongs together; of the host it
+ * asks only how much memory there is. It prints nothing and never exits.
+ * Strings point into argv. What the rooms below understand better stays a
+ * string for them: options of assigned functions, trace categories, the log
+ * level.
+ *
+ * Options are spelled out in full, as "--name value" or "--name=value", and
+ * only --vfio may be repeated. getopt_long is not used: it accepts
+ * abbreviations, which the next option may make ambiguous, and keeps state of
+ * its own.
  */
 #ifndef MACHINE_CONFIG_H
 #define MACHINE_CONFIG_H
@@ -33,7 +41,8 @@ struct config {
 	const char *dump_dtb;  /* NULL: no */
 };
 
-/* -EINVAL with a sentence and a hint. *out is complete on success only. */
+/* -EINVAL with a sentence and a hint. *out is complete on success only. At
+ * --help or --version the rest is not looked at. */
 int config_parse(int argc, char **argv, struct config *out, struct err *e);
 
 /* The text of --help, ending in a newline. */
