@@ -2,6 +2,7 @@
 import argparse
 import glob
 import importlib.util
+import fcntl
 import os
 import shutil
 import signal
@@ -169,6 +170,18 @@ def run_cases(rig, chosen, args):
     return 1 if failed or not passed else 0
 
 
+def only_one():
+    """One rig at a time in a cache: they share images, logs and two cores."""
+    os.makedirs(CACHE, exist_ok=True)
+    lock = open(os.path.join(CACHE, "lock"), "w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print("rig: another one is running; waiting for it", file=sys.stderr, flush=True)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    return lock
+
+
 def main(argv):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     cases = load_cases()
@@ -179,6 +192,7 @@ def main(argv):
         return 0
     if args.demo_on_host:
         return demo.run_on_host(args.demo_on_host)
+    lock = only_one()  # held until we end
     rig = Rig(args.vmm)
     try:
         if args.demo:
