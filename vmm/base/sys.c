@@ -235,7 +235,7 @@ static void trace_ioctl(int fd, unsigned long cmd, const char *name,
 	if (cmd == KVM_RUN && rc == 0)
 		return;
 	ioctl_describe(name, arg, text, sizeof(text));
-	SYS_TRACE(rc, "ioctl(%s, %s)%s", sys_name(fd, &fd_name), name, text);
+	SYS_TRACE(rc, "ioctl(%s, %s%s)", sys_name(fd, &fd_name), name, text);
 }
 
 int sys_ioctl_(int fd, unsigned long cmd, const char *name, unsigned long arg)
