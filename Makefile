@@ -37,9 +37,11 @@ WARN := -Wall -Wextra -Werror -Wshadow -Wvla -Wcast-qual -Wmissing-prototypes \
 	-Wno-format-nonliteral -Wimplicit-fallthrough -Wno-unused-parameter
 HARDEN := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
 OPT    := -O2 -g
+# gcc sees maybe-uninitialized where the sanitizers' own code hides a write.
+GCC_SAN := $(if $(findstring clang,$(CC)),,-Wno-maybe-uninitialized)
 SAN_asan := -fsanitize=address,undefined -fno-sanitize-recover=all \
-	-fno-omit-frame-pointer -U_FORTIFY_SOURCE
-SAN_tsan := -fsanitize=thread -U_FORTIFY_SOURCE
+	-fno-omit-frame-pointer -U_FORTIFY_SOURCE $(GCC_SAN)
+SAN_tsan := -fsanitize=thread -U_FORTIFY_SOURCE $(GCC_SAN)
 SAN_fuzz := -fsanitize=fuzzer-no-link,address,undefined \
 	-fno-sanitize-recover=all -fno-omit-frame-pointer -U_FORTIFY_SOURCE
 SAN_cover := --coverage -O0 -U_FORTIFY_SOURCE
@@ -50,6 +52,9 @@ FLAGS  := -std=gnu17 -D_GNU_SOURCE -I. -I$(B)/gen -isystem $(UAPI) \
 	-DMINIVMM_VERSION='"$(VERSION)"' $(SAN_$(SAN)) $(CFLAGS)
 LINK   := -pie -pthread $(SAN_$(SAN)) $(LDFLAGS)
 LIBS   := -lfdt
+
+# Objects that only a chain of rules asks for are kept as well.
+.SECONDARY:
 
 .PHONY: all
 all: $(O)/minivmm
