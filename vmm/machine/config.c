@@ -212,18 +212,23 @@ static const struct option *find(const char *word)
 	return NULL;
 }
 
-/* The option whose name is nearest to @word, if it is near. */
+/* The option that @word was meant to be, if it is near: few letters differ, or
+ * one of them begins with the other. */
 static const char *guess(const char *word, size_t n)
 {
 	const char *best = NULL;
 	unsigned least = 3;
 
 	for (unsigned i = 0; i < ARRAY_LEN(options); i++) {
-		unsigned d = option_distance(word, n, options[i].name);
+		const char *name = options[i].name;
+		size_t m = strlen(name);
+		unsigned d = option_distance(word, n, name);
 
-		if (d < least && d < strlen(options[i].name)) {
+		if (n >= 2 && strncmp(word, name, n < m ? n : m) == 0)
+			d = 1;
+		if (d < least && d < m) {
 			least = d;
-			best = options[i].name;
+			best = name;
 		}
 	}
 	return best;
