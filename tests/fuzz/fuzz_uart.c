@@ -6,6 +6,7 @@
  * registers say, and the console must have been woken if it waits for room
  * that there is.
  */
+#include <assert.h>
 #include <linux/serial_reg.h>
 #include <stdlib.h>
 #include <string.h>
