@@ -275,8 +275,8 @@ static const struct kind {
 	{ "file:", open_file },
 };
 
-/* The kind of @spec, NULL if there is none; its argument in @arg. */
-static const struct kind *kind_of(const char *spec, const char **arg)
+static int parse_spec(const char *spec, const struct kind **out,
+		      const char **out_arg, struct err *e)
 {
 	for (unsigned i = 0; i < ARRAY_LEN(kinds); i++) {
 		size_t n = strlen(kinds[i].name);
@@ -284,38 +284,39 @@ static const struct kind *kind_of(const char *spec, const char **arg)
 
 		if (strncmp(spec, kinds[i].name, n) == 0 &&
 		    (spec[n] != '\0') == takes) {
-			*arg = spec + n;
-			return &kinds[i];
+			*out = &kinds[i];
+			*out_arg = spec + n;
+			return 0;
 		}
 	}
-	return NULL;
+	(void)err_set(e, -EINVAL, "'%s' is no console", spec);
+	err_hint(e, "consoles are stdio, none, pty and file:PATH");
+	return -EINVAL;
 }
 
 /* -------- opening and closing -------- */
 
 int console_check(const char *spec, struct err *e)
 {
+	const struct kind *kind;
 	const char *arg;
 
-	if (kind_of(spec, &arg))
-		return 0;
-	(void)err_set(e, -EINVAL, "'%s' is no console", spec);
-	err_hint(e, "consoles are stdio, none, pty and file:PATH");
-	return -EINVAL;
+	return parse_spec(spec, &kind, &arg, e);
 }
 
 int console_open(struct console *c, const char *spec, struct loop *loop,
 		 struct err *e)
 {
+	const struct kind *kind;
 	const char *arg;
 	int rc;
 
 	*c = CONSOLE_EMPTY;
-	rc = console_check(spec, e);
+	rc = parse_spec(spec, &kind, &arg, e);
 	if (rc < 0)
 		return rc;
 	c->loop = loop;
-	rc = kind_of(spec, &arg)->open(c, arg, e);
+	rc = kind->open(c, arg, e);
 	if (rc < 0)
 		console_close(c);
 	else
