@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #include "firmware/acpi.h"
+#include "firmware/reset_vector.h"
 #include "vmm/base/sys.h"
 #include "vmm/machine/x86_64/board.h"
 
@@ -186,6 +187,7 @@ int boot_load(struct boot *b, struct mem *m, struct platform *p,
 			ACPI_AREA_SIZE, BOARD_ACPI, &p->rsdp, e);
 	if (rc < 0)
 		return err_in(e, rc, "acpi");
+	reset_vector_write(p, mem_at(m, RESET_VECTOR_GPA, RESET_VECTOR_SIZE));
 	rc = linux_info(&b->image, p, mem_at(m, BOARD_INFO, LINUX_INFO_SIZE),
 			LINUX_INFO_SIZE, BOARD_INFO, e);
 	if (rc < 0)
