@@ -96,8 +96,9 @@ static void leaf_1(struct kvm_cpuid_entry2 *e, const struct x86_cpu *cpu)
 		e->ecx |= CPUID_1_ECX_TSC_DEADLINE;
 	/* Both, or Linux maps nothing write-combining (VFIO-OPEN-14). */
 	e->edx |= CPUID_1_EDX_MTRR | CPUID_1_EDX_PAT;
-	set_field(&e->edx, 28, 1, cpu->n > 1);
-	static_assert(CPUID_1_EDX_HTT == 1u << 28, "SDM: HTT is bit 28");
+	e->edx &= ~CPUID_1_EDX_HTT;
+	if (cpu->n > 1)
+		e->edx |= CPUID_1_EDX_HTT;
 }
 
 /* Which vCPUs share a cache of @level: the first two belong to a core. */
