@@ -19,12 +19,14 @@ VERSION := 0.1.0
 PREFIX  ?= /usr/local
 DESTDIR ?=
 
-# How long each fuzz target runs, and which (T=msix); which rig cases, which
+# How long each fuzz target runs, and which (T=msix); which rig case; which
 # function of this host for the demo.
 FUZZ_SECONDS ?= 30
 T    ?=
 CASE ?=
 BDF  ?=
+# Which tiers of check; default all.
+TIERS ?=
 
 ifeq ($(SAN),fuzz)
 CC := clang
@@ -234,17 +236,18 @@ lint: lint-quick tidy cppcheck analyze
 
 .PHONY: guest rig demo check deps
 guest: $(ARCHIVES)
-	$(Q)O=$(O) tests/guest/run
+	$(Q)+O=$(O) tests/guest/run
 
 rig: all
 	$(Q)tests/rig/run $(CASE)
 
-demo: deps
+demo:
+	$(Q)tests/tools/deps build
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)tests/rig/demo $(BDF)
 
 check: deps
-	$(Q)O=$(O) MAKE=$(MAKE) tests/tools/check
+	$(Q)O=$(O) tests/tools/check $(TIERS)
 
 deps:
 	$(Q)tests/tools/deps
@@ -253,7 +256,7 @@ deps:
 
 .PHONY: compdb hooks install clean help
 compdb:
-	$(Q)tests/tools/compdb.py compile_commands.json \
+	$(Q)tests/tools/compdb.py $(O)/compile_commands.json \
 		$(sort $(SOURCES) $(filter %.c,$(FORMATTED))) -- $(CC) $(FLAGS)
 
 # Commits are checked for format and layers, pushes by the whole of check.
@@ -279,8 +282,9 @@ help:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 # ---- help ------------------------------------------------------------------
-#  all          $(O)/minivmm (O=dir builds elsewhere, V=1 shows commands)
-#  check        everything there is; installs what is missing (as root)
+#  all          build/minivmm (O=dir builds elsewhere, V=1 shows commands)
+#  check        everything there is; installs what is missing (as root);
+#               TIERS="lint unit" for some of it
 #  unit         unit tests; SAN=asan (with ubsan) and SAN=tsan are variants
 #  guest        small guests on this machine's /dev/kvm
 #  rig          real guests and devices, nested; CASE=nvme for one
@@ -293,7 +297,7 @@ help:
 #  globals      no writable globals
 #  cover        how much of each file the unit tests run
 #  deps         install the Debian packages that building and testing need
-#  install      into $(DESTDIR)$(PREFIX)
-#  compdb       compile_commands.json for editors
+#  install      into PREFIX=/usr/local, below DESTDIR=
+#  compdb       build/compile_commands.json for editors
 #  hooks        git hooks: layers and format at commit, check at push
 #  clean        remove what was built, not what was fetched
