@@ -1,7 +1,10 @@
 /* A 16550A as PC16550D describes it and Linux's 8250 driver probes it. */
 #include "tests/unit/devices/bench.h"
 
+#include <fcntl.h>
 #include <linux/serial_reg.h>
+#include <sched.h>
+#include <unistd.h>
 
 #include "devices/uart16550.h"
 
@@ -450,6 +453,61 @@ static void any_access_is_survived(void **state)
 	scene_close(&s);
 }
 
+/* -------- two threads -------- */
+
+enum { TYPED = 4000 };
+
+/* A guest's driver that sends back what it receives. */
+static void *echo(void *arg)
+{
+	struct scene *s = arg;
+
+	set_up(s, UART_FCR_ENABLE_FIFO | UART_FCR_TRIGGER_8, UART_IER_RDI);
+	for (unsigned n = 0; n < TYPED;) {
+		if (!(in(s, UART_LSR) & UART_LSR_DR)) {
+			sched_yield();
+			continue;
+		}
+		out(s, UART_TX, in(s, UART_RX));
+		n++;
+	}
+	return NULL;
+}
+
+static void guest_and_typist_work_at_once(void **state)
+{
+	static struct scene s;
+	struct err e = ERR_NONE;
+	unsigned typed = 0, echoed = 0;
+	uint8_t buf[256];
+	pthread_t guest;
+	ssize_t n;
+	int far;
+
+	bench_open(&s.vm);
+	fake_real("/dev/pts");
+	assert_int_equal(console_open(&s.console, "pty", &s.vm.loop, &e), 0);
+	assert_int_equal(
+		uart16550_open(&s.uart, &s.vm, &s.console, PORT, GSI, &e), 0);
+	far = open(s.console.pty_path, O_RDWR | O_NOCTTY | O_NONBLOCK);
+	assert_true(far >= 0);
+	assert_int_equal(pthread_create(&guest, NULL, echo, &s), 0);
+	while (echoed < TYPED) {
+		uint8_t key = (uint8_t)(typed * 7);
+
+		if (typed < TYPED && write(far, &key, 1) == 1)
+			typed++;
+		run_loop(&s.vm, typed < TYPED ? 0 : 1);
+		n = read(far, buf, sizeof(buf));
+		for (ssize_t i = 0; i < n; i++, echoed++)
+			assert_int_equal(buf[i], (uint8_t)(echoed * 7));
+	}
+	pthread_join(guest, NULL);
+	assert_int_equal(s.console.out.lost, 0);
+	close(far);
+	scene_close(&s);
+}
+
 /* -------- its life -------- */
 
 static void an_occupied_port_is_refused(void **state)
@@ -502,6 +560,7 @@ int main(void)
 		FAKE_TEST(loopback_reaches_no_console),
 		FAKE_TEST(wide_accesses_are_bytes_in_order),
 		FAKE_TEST(any_access_is_survived),
+		FAKE_TEST(guest_and_typist_work_at_once),
 		FAKE_TEST(an_occupied_port_is_refused),
 		FAKE_TEST(closing_what_was_never_opened_is_safe),
 	};
