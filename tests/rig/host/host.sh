@@ -29,7 +29,7 @@ give_back() {
 RUN=0
 vmm() {
     KERNEL=/l2/bzImage INITRD=/case/guest.cpio MEM=$MEMORY CPUS=1 LIMIT=$GUEST_LIMIT
-    APPEND="console=ttyS0 panic=-1 $GUEST_APPEND" VFIO= OTHER=
+    APPEND="console=ttyS0 panic=-1 $GUEST_APPEND" VFIO= CONSOLE=stdio OTHER=
     while [ $# -gt 0 ]; do
         case $1 in
         --kernel) KERNEL=$2 ;;
@@ -39,6 +39,7 @@ vmm() {
         --append) APPEND="$APPEND $2" ;;
         --vfio) VFIO="$VFIO $2" ;;
         --timeout) LIMIT=$2 ;;
+        --console) CONSOLE=$2 ;;
         *) OTHER="$OTHER $1"; shift; continue ;;
         esac
         shift 2

@@ -5,7 +5,7 @@ vmm_exec() {
     _args=
     for _bdf in $VFIO; do _args="$_args --vfio $_bdf"; done
     exec traced timeout -s KILL $((LIMIT + 15)) /vmm/minivmm --kernel $KERNEL --initrd $INITRD --append "$APPEND" \
-        --mem $MEM --cpus $CPUS --timeout $LIMIT --console stdio $_args $OTHER
+        --mem $MEM --cpus $CPUS --timeout $LIMIT --console $CONSOLE $_args $OTHER
 }
 
 vmm_status() { echo $1; }
