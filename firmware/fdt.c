@@ -272,7 +272,7 @@ static void put_pci(struct tree *t, const struct platform *p)
 	node(t, "pcie@%" PRIx64, p->ecam.base);
 	string(t, "device_type", "pci");
 	string(t, "compatible", "pci-host-ecam-generic");
-	reg64(t, p->ecam.base, p->ecam.size);
+	reg64(t, p->ecam.base, (uint64_t)p->n_buses << 20);
 	sizes(t, 3, 2);
 	put(&buses, 0);
 	put(&buses, p->n_buses - 1);

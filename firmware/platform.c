@@ -47,7 +47,7 @@ void platform_check(const struct platform *p)
 	assert(p->n_cpus >= 1 && p->n_cpus <= PLATFORM_MAX_CPUS);
 	assert(p->n_ports <= PLATFORM_MAX_PORTS);
 	assert(p->n_buses >= 1 && p->n_buses <= 256);
-	assert(p->ecam.size == (uint64_t)p->n_buses << 20);
+	assert(p->ecam.size >= (uint64_t)p->n_buses << 20);
 	assert(p->intx_gsis >= 1 &&
 	       p->intx_gsi_base + p->intx_gsis <= p->n_gsi);
 	assert(p->lapic <= UINT32_MAX && p->ioapic <= UINT32_MAX);

@@ -39,7 +39,10 @@ struct platform {
 	uint64_t lapic, ioapic;
 	unsigned n_gsi; /* IOAPIC pins */
 
-	struct range ecam; /* all buses from 0 */
+	struct range ecam; /* from bus 0; reserved whole */
+	/* Buses told of, from 0, which ECAM has room for. Linux looks for peer
+	 * bridges on each that it did not find by itself, by 32 config reads
+	 * (arch/x86/pci/legacy.c). */
 	unsigned n_buses;
 	struct range mem32, mem64, io; /* PCI windows; mem64.size 0: none */
 	unsigned intx_gsi_base,

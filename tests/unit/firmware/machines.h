@@ -74,6 +74,13 @@ static inline void make_bare(struct platform *p)
 	platform_add(p, 0, 64 * MIB, PLATFORM_RAM);
 }
 
+/* Fewer buses than ECAM has room for. */
+static inline void make_short(struct platform *p)
+{
+	make_pc(p);
+	p->n_buses = 9;
+}
+
 /* As many CPUs as there can be, half of them beyond the xAPIC's ids. */
 static inline void make_wide(struct platform *p)
 {
@@ -91,6 +98,7 @@ struct machine {
 static const struct machine machines[] = {
 	{ "pc", make_pc },
 	{ "bare", make_bare },
+	{ "short", make_short },
 	{ "wide", make_wide },
 };
 

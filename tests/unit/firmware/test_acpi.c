@@ -143,6 +143,8 @@ static void mcfg_covers_the_buses_there_are(void **state)
 	m = table_named(&t, "MCFG");
 	assert_true(le64_load(m + 44) == 0x1000000000);
 	assert_int_equal(m[55], 15);
+	build(make_short);
+	assert_int_equal(table_named(&t, "MCFG")[55], 8);
 }
 
 /* The @n-th MADT entry of @type, or NULL. */

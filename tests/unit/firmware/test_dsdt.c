@@ -80,6 +80,9 @@ static void ecam_and_power_are_motherboard_resources(void **state)
 	aml_resources(&t, "MBRD", &c);
 	expect(&c.r[0], RES_MEMORY, 0x1000000000, 16 * MIB, CONSUMER_FIXED);
 	expect(&c.r[1], RES_IO, 0xb000, 3, 0);
+	build(make_short); /* the whole of it, however many buses */
+	aml_resources(&t, "MBRD", &c);
+	expect(&c.r[0], RES_MEMORY, 0xe0000000, 256 * MIB, CONSUMER_FIXED);
 }
 
 /* ttyS0's interrupt: edge triggered, active high. */
