@@ -277,6 +277,8 @@ static bool covers(const struct vfio_device *d, unsigned i, gpa_t gpa)
 
 	if (b->kind == PCI_BAR_NONE || b->kind == PCI_BAR_IO)
 		return false;
+	if (gpa == VM_GPA_UNKNOWN)
+		return d->bar[i].mapped;
 	return range_has(pci_bar_address(&d->pci, i),
 			 align_up(b->size, sys_page_size()), gpa);
 }
@@ -286,12 +288,14 @@ bool vfio_device_withdraw(struct vfio_device *d, gpa_t gpa)
 	bool found = false;
 
 	pthread_mutex_lock(&d->pci.lock);
-	for (unsigned i = 0; i < PCI_BARS && !found; i++) {
+	for (unsigned i = 0; i < PCI_BARS; i++) {
 		struct vfio_bar *b = &d->bar[i];
 
-		found = covers(d, i, gpa);
+		if (!covers(d, i, gpa))
+			continue;
+		found = true;
 		/* hidden already by another vCPU: just try again */
-		if (!found || !b->mapped || b->withdrawn)
+		if (!b->mapped || b->withdrawn)
 			continue;
 		b->withdrawn = true;
 		b->withdrawals++;

@@ -50,7 +50,8 @@ struct pci_device *vfio_device_pci(struct vfio_device *d);
  * runs. */
 int vfio_device_wire(struct vfio_device *d, struct err *e);
 /* If @gpa is in a page that this function shows, withdraw that BAR's pages to
- * trapping and return true (VFIO-BAR-19). vCPU thread, no lock held. */
+ * trapping and return true (VFIO-BAR-19). VM_GPA_UNKNOWN means all BARs that
+ * decode. vCPU thread, no lock held. */
 bool vfio_device_withdraw(struct vfio_device *d, gpa_t gpa);
 
 #endif

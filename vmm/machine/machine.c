@@ -166,11 +166,13 @@ static int assign_functions(struct machine *m, struct err *e)
 static bool withdraw(struct vm *vm, gpa_t gpa, void *arg)
 {
 	struct machine *m = arg;
+	bool found = false;
 
+	/* All of them: an older KVM does not say where it failed. */
 	for (unsigned i = 0; i < m->n_assigned; i++)
 		if (vfio_device_withdraw(m->assigned[i].device, gpa))
-			return true;
-	return false;
+			found = true;
+	return found;
 }
 
 /* -------- PCI -------- */
@@ -276,7 +278,7 @@ static void signal_came(struct loop_fd *f, uint32_t events)
 
 static int watch_signals(struct machine *m, struct err *e)
 {
-	static const int ends[] = { SIGINT, SIGTERM, SIGHUP, 0 };
+	static const int ends[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, 0 };
 
 	m->signal_fd = sys_signalfd(ends);
 	if (m->signal_fd < 0)

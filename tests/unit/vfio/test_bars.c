@@ -469,6 +469,19 @@ static void withdrawn_pages_trap_until_mapped_anew(void **state)
 	bench_close(&b);
 }
 
+/* Before 6.8 KVM_RUN says EFAULT and no more. */
+static void withdrawal_without_an_address_takes_all_that_decodes(void **state)
+{
+	struct bench b;
+
+	bench_open(&b, &plain_function);
+	assert_false(vfio_device_withdraw(b.dev, VM_GPA_UNKNOWN));
+	decode_on(&b);
+	assert_true(vfio_device_withdraw(b.dev, VM_GPA_UNKNOWN));
+	assert_false(shown(bar_at(&b, 0)));
+	bench_close(&b);
+}
+
 static void withdrawal_elsewhere_is_declined(void **state)
 {
 	struct bench b;
@@ -533,6 +546,8 @@ int main(void)
 		FAKE_TEST(a_small_bar_alone_in_its_page_is_shown),
 		FAKE_TEST(two_small_bars_in_one_page_trap),
 		FAKE_TEST(withdrawn_pages_trap_until_mapped_anew),
+		FAKE_TEST(
+			withdrawal_without_an_address_takes_all_that_decodes),
 		FAKE_TEST(withdrawal_elsewhere_is_declined),
 		FAKE_TEST(a_page_hidden_by_another_vcpu_is_just_tried_again),
 		FAKE_TEST(pages_withdrawn_often_trap_for_good),
