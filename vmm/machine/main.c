@@ -95,6 +95,8 @@ static int run(struct program *p)
 	if (machine_open(&p->machine, &p->config, &e) < 0)
 		return report(&e, STATUS_FAILED);
 	set_built(p, true);
+	if (p->machine.console.pty_path[0] != '\0')
+		fprintf(stderr, "console: %s\n", p->machine.console.pty_path);
 	if (p->config.dump_dtb) {
 		status = dtb_dump(&p->machine.platform, p->config.dump_dtb,
 				  &e) < 0
