@@ -140,7 +140,7 @@ unit: $(UNITS)
 
 .PHONY: cover
 cover:
-	$(Q)$(MAKE) --no-print-directory SAN=cover unit
+	-$(Q)$(MAKE) --no-print-directory SAN=cover unit
 	$(Q)tests/tools/cover.py $(O)/$(ARCH)-cover $(ROOMS)
 
 # ---- fuzzing ---------------------------------------------------------------
