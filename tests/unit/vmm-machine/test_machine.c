@@ -1,0 +1,234 @@
+/* A whole machine on the fake kernel: built, run to each end, torn down, and
+ * every host call of its building failing once. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <linux/kvm.h>
+
+#include "tests/fakes/kernel.h"
+#include "vmm/base/bytes.h"
+#include "vmm/machine/machine.h"
+
+#define BDF "0000:01:00.0"
+#define MIB (UINT64_C(1) << 20)
+
+static const struct fake_pci disk = {
+	.bdf = BDF,
+	.group = 12,
+	.vendor = 0x1b36,
+	.device = 0x10,
+	.class_code = 0x010802,
+	.pin = 1,
+	.bar = { { .size = 0x4000, .mem64 = true } },
+	.express_at = 0x80,
+	.pm_at = 0x60,
+	.msix = { .at = 0x40, .vectors = 8, .table = 0x2000, .pba = 0x3000 },
+};
+
+/* Enough of a bzImage: setup sectors, the header of protocol 2.15, a page. */
+static void put_kernel(void)
+{
+	static uint8_t image[5 * 512 + 4096];
+
+	image[0x1f1] = 4;
+	le16_store(image + 0x1fe, 0xaa55);
+	image[0x200] = 0xeb;
+	image[0x201] = 0x6a;
+	memcpy(image + 0x202, "HdrS", 4);
+	le16_store(image + 0x206, 0x20f);
+	image[0x211] = 1;
+	le32_store(image + 0x22c, 0x7fffffff);
+	le32_store(image + 0x230, 0x200000);
+	image[0x234] = 1;
+	le16_store(image + 0x236, 3);
+	le32_store(image + 0x238, 2047);
+	le64_store(image + 0x258, 0x1000000);
+	le32_store(image + 0x260, 0x100000);
+	fake_blob("/boot/bzImage", image, sizeof(image));
+	fake_blob("/boot/initrd", image, 4096);
+}
+
+static struct config config_of_disk(void)
+{
+	return (struct config){
+		.kernel = "/boot/bzImage",
+		.initrd = "/boot/initrd",
+		.append = "console=ttyS0",
+		.mem = 64 * MIB,
+		.cpus = 2,
+		.vfio = { BDF },
+		.n_vfio = 1,
+		.console = "none",
+		.debug_exit = 0xf4,
+	};
+}
+
+struct swept {
+	struct config config;
+	struct machine machine;
+};
+
+static struct swept swept; /* too large for a stack */
+
+static int sweep_open(void *arg, struct err *e)
+{
+	struct swept *s = arg;
+
+	return machine_open(&s->machine, &s->config, e);
+}
+
+static void sweep_close(void *arg)
+{
+	struct swept *s = arg;
+
+	machine_close(&s->machine);
+}
+
+static void no_failing_host_call_leaves_anything(void **state)
+{
+	fake_pci_add(&disk);
+	put_kernel();
+	swept.config = config_of_disk();
+	assert_true(fake_sweep(sweep_open, sweep_close, &swept, NULL) > 60);
+}
+
+/* -------- ends -------- */
+
+struct port_write {
+	uint16_t port;
+	uint8_t value;
+};
+
+/* vCPU 0 writes one byte to one port; the other sleeps. */
+static int write_port(struct kvm_run *run, unsigned index, void *arg)
+{
+	const struct port_write *w = arg;
+
+	if (index != 0)
+		return FAKE_RUN_HALT;
+	run->exit_reason = KVM_EXIT_IO;
+	run->io.direction = KVM_EXIT_IO_OUT;
+	run->io.size = 1;
+	run->io.port = w->port;
+	run->io.count = 1;
+	run->io.data_offset = 2048;
+	((uint8_t *)run)[2048] = w->value;
+	return 0;
+}
+
+static enum vm_end end_after(uint16_t port, uint8_t value)
+{
+	struct port_write w = { port, value };
+	struct err e = ERR_NONE;
+	enum vm_end end;
+
+	fake_pci_add(&disk);
+	put_kernel();
+	swept.config = config_of_disk();
+	fake_kvm_on_run(write_port, &w);
+	if (machine_open(&swept.machine, &swept.config, &e) < 0)
+		fail_msg("%s", e.text);
+	assert_int_equal(machine_run(&swept.machine, &e), 0);
+	end = swept.machine.vm.stop.end;
+	machine_close(&swept.machine);
+	assert_false(fake_pci_is_open(BDF));
+	return end;
+}
+
+static void sleep_state_s5_powers_off(void **state)
+{
+	assert_int_equal(end_after(BOARD_POWER_PORT, 0x20 | BOARD_S5_TYPE << 2),
+			 VM_POWERED_OFF);
+}
+
+static void reset_register_reboots(void **state)
+{
+	assert_int_equal(end_after(BOARD_POWER_PORT + 2, BOARD_RESET_VALUE),
+			 VM_REBOOTED);
+}
+
+static void keyboard_controller_reboots(void **state)
+{
+	assert_int_equal(end_after(0x64, 0xfe), VM_REBOOTED);
+}
+
+static void reset_control_register_reboots(void **state)
+{
+	assert_int_equal(end_after(0xcf9, 0x06), VM_REBOOTED);
+}
+
+static void panic_of_the_guest_is_a_crash(void **state)
+{
+	assert_int_equal(end_after(BOARD_PVPANIC_PORT, 1), VM_CRASHED);
+}
+
+static void debug_exit_carries_its_byte(void **state)
+{
+	assert_int_equal(end_after(0xf4, 42), VM_DEBUG_EXIT);
+	assert_int_equal(swept.machine.vm.stop.code, 42);
+}
+
+/* VFIO-DMA-11, VFIO-OPEN-19 */
+static void
+ram_is_mapped_before_the_guest_runs_and_until_the_device_closed(void **state)
+{
+	end_after(0xf4, 1);
+	/* The last group out takes the maps with it. */
+	assert_true(fake_trace_has_in_order(
+		"VFIO_IOMMU_MAP_DMA", "KVM_RUN", "close device " BDF,
+		"VFIO_GROUP_UNSET_CONTAINER", "close group 12",
+		"close container", "munmap anonymous size=0x4000000"));
+}
+
+static void same_function_twice_is_refused(void **state)
+{
+	struct err e = ERR_NONE;
+
+	fake_pci_add(&disk);
+	put_kernel();
+	swept.config = config_of_disk();
+	swept.config.vfio[1] = "01:00.0";
+	swept.config.n_vfio = 2;
+	assert_true(machine_open(&swept.machine, &swept.config, &e) < 0);
+	assert_string_equal(e.text, "vfio: " BDF " was given twice");
+}
+
+static void kernel_larger_than_ram_says_how_much_it_needs(void **state)
+{
+	struct err e = ERR_NONE;
+	uint8_t image[4096];
+
+	put_kernel();
+	assert_true(fake_file_read("/boot/bzImage", image, sizeof(image)) > 0);
+	le32_store(image + 0x260, 100 * MIB);
+	fake_blob("/boot/bzImage", image, sizeof(image));
+	swept.config = config_of_disk();
+	swept.config.n_vfio = 0;
+	assert_int_equal(machine_open(&swept.machine, &swept.config, &e),
+			 -ENOMEM);
+	assert_non_null(strstr(e.text, "needs guest memory up to 11"));
+	assert_string_equal(e.hint, "give the guest more with --mem");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		FAKE_TEST(no_failing_host_call_leaves_anything),
+		FAKE_TEST(sleep_state_s5_powers_off),
+		FAKE_TEST(reset_register_reboots),
+		FAKE_TEST(keyboard_controller_reboots),
+		FAKE_TEST(reset_control_register_reboots),
+		FAKE_TEST(panic_of_the_guest_is_a_crash),
+		FAKE_TEST(debug_exit_carries_its_byte),
+		FAKE_TEST(
+			ram_is_mapped_before_the_guest_runs_and_until_the_device_closed),
+		FAKE_TEST(same_function_twice_is_refused),
+		FAKE_TEST(kernel_larger_than_ram_says_how_much_it_needs),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
