@@ -40,44 +40,80 @@ static inline void take_line(struct answer *a, const char *line)
 	}
 }
 
-/* Evaluate @what, "\_SB.PCI0._CRS" or with arguments, in the DSDT of @t. */
-static inline void aml_evaluate(const struct tables *t, const char *what,
-				struct answer *a)
+/* Questions to one DSDT, answered in one run: acpiexec takes a second to end,
+ * whatever it does. Start several, then finish them. */
+enum { AML_MAX = 24 };
+struct aml {
+	const char *const *question; /* NULL behind the last */
+	struct answer answer[AML_MAX];
+	char path[32];
+	FILE *from;
+};
+
+static inline void aml_start(struct aml *m, const struct tables *t,
+			     const char *const *question)
 {
 	const uint8_t *dsdt = dsdt_of(t);
-	char path[] = "/tmp/minivmm-dsdt-XXXXXX.aml", command[512], line[256];
-	bool answered = false;
-	FILE *f;
+	char command[1400];
+	size_t used;
 	int fd;
 
-	memset(a, 0, sizeof(*a));
-	fd = mkstemps(path, 4);
+	memset(m, 0, sizeof(*m));
+	m->question = question;
+	strcpy(m->path, "/tmp/minivmm-dsdt-XXXXXX.aml");
+	fd = mkstemps(m->path, 4);
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, dsdt, le32_load(dsdt + 4)),
 			 le32_load(dsdt + 4));
 	close(fd);
-	snprintf(command, sizeof(command),
-		 "acpiexec -b 'evaluate %s' %s 2>/dev/null", what, path);
-	f = popen(command, "r");
-	assert_non_null(f);
-	while (fgets(line, sizeof(line), f)) {
-		answered |= strncmp(line, "Evaluation of ", 14) == 0;
-		if (answered)
-			take_line(a, line);
-	}
-	assert_int_equal(pclose(f), 0);
-	unlink(path);
-	if (!answered)
-		fail_msg("acpiexec has no answer for %s", what);
+	used = (size_t)snprintf(command, sizeof(command), "acpiexec -b '");
+	for (; *question; question++)
+		used += (size_t)snprintf(command + used, sizeof(command) - used,
+					 "evaluate %s;", *question);
+	assert_true(used < 1000); /* acpiexec's own limit */
+	snprintf(command + used, sizeof(command) - used, "' %s 2>&1", m->path);
+	m->from = popen(command, "r");
+	assert_non_null(m->from);
 }
 
-static inline uint64_t aml_number(const struct tables *t, const char *what)
+/* Answers come in the order of the questions. */
+static inline void aml_finish(struct aml *m)
 {
-	struct answer a;
+	char line[512];
+	int n = -1;
 
-	aml_evaluate(t, what, &a);
-	assert_int_equal(a.n_numbers, 1);
-	return a.number[0];
+	while (fgets(line, sizeof(line), m->from)) {
+		if (strncmp(line, "Evaluation of ", 14) == 0) {
+			n++;
+			assert_true(n < AML_MAX && m->question[n]);
+			if (!strstr(line, " returned "))
+				fail_msg("%s", line);
+		}
+		if (n >= 0)
+			take_line(&m->answer[n], line);
+	}
+	assert_int_equal(pclose(m->from), 0);
+	unlink(m->path);
+	if (n < 0 || m->question[n + 1])
+		fail_msg("acpiexec has no answer for %s", m->question[n + 1]);
+}
+
+static inline const struct answer *aml_answer(const struct aml *m,
+					      const char *question)
+{
+	for (unsigned i = 0; m->question[i]; i++)
+		if (strcmp(m->question[i], question) == 0)
+			return &m->answer[i];
+	fail_msg("nobody asked for %s", question);
+	abort();
+}
+
+static inline uint64_t aml_number(const struct aml *m, const char *question)
+{
+	const struct answer *a = aml_answer(m, question);
+
+	assert_int_equal(a->n_numbers, 1);
+	return a->number[0];
 }
 
 /* -------- resource descriptors, ACPI 6.5 6.4 -------- */
@@ -141,27 +177,23 @@ static inline unsigned take_resource(struct resource *r, const uint8_t *d)
 	return 3u + le16_load(d + 1);
 }
 
-/* _CRS of @device, checked for consistent lengths. */
-static inline void aml_resources(const struct tables *t, const char *device,
+/* The resources that the _CRS @question gave, of consistent lengths. */
+static inline void aml_resources(const struct aml *m, const char *question,
 				 struct resources *out)
 {
-	struct answer a;
-	char what[64];
+	const struct answer *a = aml_answer(m, question);
 	unsigned at = 0;
 
 	memset(out, 0, sizeof(*out));
-	snprintf(what, sizeof(what), "\\_SB.%s._CRS", device);
-	aml_evaluate(t, what, &a);
-	while (at < a.n_bytes && a.byte[at] != 0x79) {
-		assert_true(out->n < ARRAY_LEN(out->r));
-		at += take_resource(&out->r[out->n], a.byte + at);
-		if (out->r[out->n].kind != RES_IRQ)
-			assert_int_equal(out->r[out->n].max -
-						 out->r[out->n].min + 1,
-					 out->r[out->n].len);
-		out->n++;
+	while (at < a->n_bytes && a->byte[at] != 0x79) {
+		struct resource *r = &out->r[out->n++];
+
+		assert_true(out->n <= ARRAY_LEN(out->r));
+		at += take_resource(r, a->byte + at);
+		if (r->kind != RES_IRQ)
+			assert_int_equal(r->max - r->min + 1, r->len);
 	}
-	assert_int_equal(at + 2, a.n_bytes); /* the end tag */
+	assert_int_equal(at + 2, a->n_bytes); /* the end tag */
 }
 
 #endif

@@ -546,8 +546,7 @@ int main(void)
 		FAKE_TEST(a_small_bar_alone_in_its_page_is_shown),
 		FAKE_TEST(two_small_bars_in_one_page_trap),
 		FAKE_TEST(withdrawn_pages_trap_until_mapped_anew),
-		FAKE_TEST(
-			withdrawal_without_an_address_takes_all_that_decodes),
+		FAKE_TEST(withdrawal_without_an_address_takes_all_that_decodes),
 		FAKE_TEST(withdrawal_elsewhere_is_declined),
 		FAKE_TEST(a_page_hidden_by_another_vcpu_is_just_tried_again),
 		FAKE_TEST(pages_withdrawn_often_trap_for_good),

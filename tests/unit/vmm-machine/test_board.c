@@ -53,8 +53,8 @@ static void ram_keeps_clear_of_hypertransport_on_amd(void **state)
 
 	assert_int_equal(board_place_ram(&b, 1020 * GIB, 48, true, &e), 0);
 	assert_int_equal(b.high.base, TIB);
-	assert_false(range_overlaps(b.high.base, b.high.size, ht.base,
-				    ht.size));
+	assert_false(
+		range_overlaps(b.high.base, b.high.size, ht.base, ht.size));
 	assert_int_equal(board_place_ram(&b, 900 * GIB, 48, true, &e), 0);
 	assert_int_equal(b.high.base, 4 * GIB);
 }
@@ -107,7 +107,7 @@ static void without_demand_a_narrow_guest_just_has_no_window64(void **state)
 	struct err e = ERR_NONE;
 	struct board b;
 
-	assert_int_equal(board_place_ram(&b, 62 * GIB, 36, false, &e), -ENOSPC);
+	assert_int_equal(board_place_ram(&b, 63 * GIB, 36, false, &e), -ENOSPC);
 	assert_int_equal(board_place_ram(&b, 60 * GIB, 36, false, &e), 0);
 	assert_int_equal(board_place_pci(&b, &q, 36, false, &e), 0);
 	assert_int_equal(b.pci.mem64.size, 0);

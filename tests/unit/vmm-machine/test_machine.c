@@ -179,7 +179,7 @@ ram_is_mapped_before_the_guest_runs_and_until_the_device_closed(void **state)
 	end_after(0xf4, 1);
 	/* The last group out takes the maps with it. */
 	assert_true(fake_trace_has_in_order(
-		"VFIO_IOMMU_MAP_DMA", "KVM_RUN", "close device " BDF,
+		"VFIO_IOMMU_MAP_DMA", "KVM_CREATE_VCPU", "close device " BDF,
 		"VFIO_GROUP_UNSET_CONTAINER", "close group 12",
 		"close container", "munmap anonymous size=0x4000000"));
 }
