@@ -191,7 +191,7 @@ static int elf_open(struct elf *f, const uint8_t *image, size_t size,
 
 static struct segment segment_at(const struct elf *f, unsigned i)
 {
-	const uint8_t *at = f->image + f->phoff + i * segment_size(f);
+	const uint8_t *at = f->image + f->phoff + (size_t)i * segment_size(f);
 	struct elf_segment64 s64;
 	struct elf_segment32 s32;
 
