@@ -13,7 +13,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *text = malloc(size + 1), out[16];
 	struct err e = ERR_NONE;
 	struct opt o;
-	uint64_t n;
 	bool on;
 
 	if (!text)
@@ -22,14 +21,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		memcpy(text, data, size);
 	text[size] = '\0';
 	for (const char *at = text; opt_next(&at, &o);) {
-		if (opt_is(&o, "n"))
-			(void)opt_number(&o, 1000, &n, &e);
-		else if (opt_is(&o, "t"))
+		if (opt_is(&o, "t"))
 			(void)opt_text(&o, out, sizeof(out), &e);
 		else if (opt_is(&o, "s"))
 			(void)opt_switch(&o, &on, &e);
 		else
-			(void)opt_unknown(&o, "n, t, s", &e);
+			(void)opt_unknown(&o, "t, s", &e);
 	}
 	free(text);
 	return 0;

@@ -52,55 +52,6 @@ int opt_text(const struct opt *o, char *out, size_t n, struct err *e)
 	return 0;
 }
 
-/* The digit @c in a base of at most 16, or 16. */
-static unsigned digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return (unsigned)(c - '0');
-	if (c >= 'a' && c <= 'f')
-		return (unsigned)(c - 'a') + 10;
-	if (c >= 'A' && c <= 'F')
-		return (unsigned)(c - 'A') + 10;
-	return 16;
-}
-
-static bool parse_number(const char *at, size_t n, uint64_t *out)
-{
-	unsigned base = 10;
-	uint64_t v = 0;
-
-	if (n > 2 && at[0] == '0' && (at[1] == 'x' || at[1] == 'X')) {
-		base = 16;
-		at += 2;
-		n -= 2;
-	}
-	for (size_t i = 0; i < n; i++) {
-		unsigned d = digit(at[i]);
-
-		if (d >= base || __builtin_mul_overflow(v, base, &v) ||
-		    __builtin_add_overflow(v, d, &v))
-			return false;
-	}
-	*out = v;
-	return n > 0;
-}
-
-int opt_number(const struct opt *o, uint64_t max, uint64_t *out, struct err *e)
-{
-	uint64_t v;
-
-	if (!o->value || o->value_len == 0)
-		return no_value(o, e);
-	if (!parse_number(o->value, o->value_len, &v))
-		return err_set(e, -EINVAL, "%.*s: '%.*s' is no number", KEY(o),
-			       VALUE(o));
-	if (v > max)
-		return err_set(e, -EINVAL, "%.*s: %.*s is more than %ju",
-			       KEY(o), VALUE(o), (uintmax_t)max);
-	*out = v;
-	return 0;
-}
-
 static bool value_is(const struct opt *o, const char *text)
 {
 	return o->value_len == strlen(text) &&
@@ -112,15 +63,15 @@ int opt_switch(const struct opt *o, bool *out, struct err *e)
 	bool on = !o->value || value_is(o, "on");
 
 	if (!on && !value_is(o, "off"))
-		return err_set(e, -EINVAL, "%.*s: '%.*s' is neither on nor off",
-			       KEY(o), VALUE(o));
+		return err_set(e, -EINVAL, "'%.*s' is neither on nor off",
+			       VALUE(o));
 	*out = on;
 	return 0;
 }
 
 int opt_unknown(const struct opt *o, const char *known, struct err *e)
 {
-	(void)err_set(e, -EINVAL, "there is no option '%.*s'", KEY(o));
-	err_hint(e, "options are %s", known);
+	(void)err_set(e, -EINVAL, "unknown option '%.*s'", KEY(o));
+	err_hint(e, "known are %s", known);
 	return -EINVAL;
 }

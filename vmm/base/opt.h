@@ -10,7 +10,7 @@
  *             if (opt_is(&o, "name"))
  *                     rc = opt_text(&o, name, sizeof(name), e);
  *             else
- *                     rc = opt_unknown(&o, "name, size", e);
+ *                     rc = opt_unknown(&o, "name", e);
  *             if (rc < 0)
  *                     return rc;
  *     }
@@ -20,7 +20,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #include "vmm/base/err.h"
 
@@ -38,13 +37,9 @@ bool opt_next(const char **at, struct opt *out);
 /* Is this the key @name? */
 bool opt_is(const struct opt *o, const char *name);
 
-/* Each wants a value and says so if there is none, or one it cannot read
- * (-EINVAL), naming the key. */
-
-/* The value as a string; -E2BIG: too long for @n bytes with the final NUL. */
+/* The value as a string. -EINVAL: there is none; -E2BIG: it is too long for @n
+ * bytes with the final NUL. */
 int opt_text(const struct opt *o, char *out, size_t n, struct err *e);
-/* A number of @max or less: decimal, or hexadecimal with 0x. */
-int opt_number(const struct opt *o, uint64_t max, uint64_t *out, struct err *e);
 /* "on" or "off"; here no value means "on". */
 int opt_switch(const struct opt *o, bool *out, struct err *e);
 
