@@ -197,6 +197,11 @@ globals: $(ARCHIVES)
 	$(Q)tests/tools/globals $(filter-out %/trace.o,$(foreach \
 		r,$(ROOMS),$(call obj,$r)))
 
+# Every sentence a user can meet has its entry in docs/errors.md.
+.PHONY: errors
+errors:
+	$(Q)tests/tools/errors-check
+
 # The analysers look at one file at a time, and again only after a change.
 .PHONY: tidy cppcheck analyze
 tidy: $(SOURCES:%=$(B)/tidy/%.ok)
@@ -295,6 +300,7 @@ help:
 #  headers      each header compiles alone
 #  fmt          format the sources; fmt-check only says where they are not
 #  globals      no writable globals
+#  errors       every error sentence is explained in docs/errors.md
 #  cover        how much of each file the unit tests run
 #  deps         install the Debian packages that building and testing need
 #  install      into PREFIX=/usr/local, below DESTDIR=
