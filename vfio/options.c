@@ -5,21 +5,21 @@
 
 #include "vfio/device.h"
 #include "vmm/base/bytes.h"
+#include "vmm/base/opt.h"
 
-static int set_allow_no_reset(struct vfio_options *o, const char *v,
+static int set_allow_no_reset(struct vfio_options *o, const struct opt *p,
 			      struct err *e)
 {
-	if (*v == '\0' || strcmp(v, "on") == 0)
-		o->allow_no_reset = true;
-	else if (strcmp(v, "off") == 0)
-		o->allow_no_reset = false;
-	else
-		return err_set(e, -EINVAL, "'%s' is neither on nor off", v);
-	return 0;
+	return opt_switch(p, &o->allow_no_reset, e);
 }
 
-static int set_gaps(struct vfio_options *o, const char *v, struct err *e)
+static int set_gaps(struct vfio_options *o, const struct opt *p, struct err *e)
 {
+	char v[32];
+	int rc = opt_text(p, v, sizeof(v), e);
+
+	if (rc < 0)
+		return rc;
 	if (strcmp(v, "block") == 0)
 		o->block_gaps = true;
 	else if (strcmp(v, "pass") == 0)
@@ -29,13 +29,17 @@ static int set_gaps(struct vfio_options *o, const char *v, struct err *e)
 	return 0;
 }
 
-static int set_ecap(struct vfio_options *o, const char *v, struct err *e)
+static int set_ecap(struct vfio_options *o, const struct opt *p, struct err *e)
 {
-	const char *colon = strchr(v, ':');
 	struct vfio_ecap_rule r = { 0 };
-	char *end = NULL;
+	const char *colon;
+	char v[32], *end = NULL;
 	unsigned long id = 0;
+	int rc = opt_text(p, v, sizeof(v), e);
 
+	if (rc < 0)
+		return rc;
+	colon = strchr(v, ':');
 	if (strncmp(v, "allow:", 6) == 0)
 		r.allow = true;
 	else if (strncmp(v, "deny:", 5) != 0)
@@ -57,53 +61,47 @@ static int set_ecap(struct vfio_options *o, const char *v, struct err *e)
 
 static const struct option {
 	const char *key;
-	int (*set)(struct vfio_options *o, const char *value, struct err *e);
+	int (*set)(struct vfio_options *o, const struct opt *p, struct err *e);
 } options[] = {
 	{ "allow-no-reset", set_allow_no_reset },
 	{ "cfg-gaps", set_gaps },
 	{ "ecap", set_ecap },
 };
 
-/* @part is "key" or "key=value", in a buffer of ours. */
-static int set_one(struct vfio_options *o, char *part, struct err *e)
+static int set_one(struct vfio_options *o, const struct opt *p, struct err *e)
 {
-	char *value = strchr(part, '=');
-
-	if (value)
-		*value++ = '\0';
 	for (unsigned i = 0; i < ARRAY_LEN(options); i++) {
 		int rc;
 
-		if (strcmp(part, options[i].key) != 0)
+		if (!opt_is(p, options[i].key))
 			continue;
-		rc = options[i].set(o, value ? value : "", e);
-		return rc < 0 ? err_in(e, rc, "%s", part) : 0;
+		rc = options[i].set(o, p, e);
+		return rc < 0 ? err_in(e, rc, "%s", options[i].key) : 0;
 	}
-	(void)err_set(e, -EINVAL, "unknown option '%s'", part);
-	err_hint(e, "known are allow-no-reset, cfg-gaps=pass|block, "
-		    "ecap=allow:ID and ecap=deny:ID");
-	return -EINVAL;
+	return opt_unknown(p,
+			   "allow-no-reset, cfg-gaps=pass|block, ecap=allow:ID "
+			   "and ecap=deny:ID",
+			   e);
 }
 
 int vfio_options_parse(const char *text, struct vfio_options *out,
 		       struct err *e)
 {
 	struct vfio_options o = { 0 };
-	char buf[512], bdf[24], *rest = buf, *part;
+	size_t n = strcspn(text, ",");
+	struct opt p;
+	char bdf[24];
 	int rc;
 
-	if (strlen(text) >= sizeof(buf))
-		return err_set(e, -EINVAL, "the options are too long");
-	snprintf(buf, sizeof(buf), "%s", text);
-	part = strsep(&rest, ",");
-	if (strlen(part) >= sizeof(o.host))
+	if (n >= sizeof(o.host))
 		return err_set(e, -EINVAL, "the address is too long");
-	snprintf(o.host, sizeof(o.host), "%s", part);
+	memcpy(o.host, text, n);
 	rc = vfio_bdf_parse(o.host, bdf, e);
 	if (rc < 0)
 		return rc;
-	while ((part = strsep(&rest, ","))) {
-		rc = set_one(&o, part, e);
+	(void)opt_next(&text, &p);
+	while (opt_next(&text, &p)) {
+		rc = set_one(&o, &p, e);
 		if (rc < 0)
 			return err_in(e, rc, "%s", bdf);
 	}
