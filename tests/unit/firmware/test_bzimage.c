@@ -246,6 +246,20 @@ static void wild_addresses_are_refused(void **state)
 	expect_refusal(&f, "beyond 4 GiB");
 }
 
+/* Whatever its header promises, the entry point must be in the file. */
+static void a_kernel_shorter_than_its_entry_is_refused(void **state)
+{
+	struct linux_image k;
+	struct file f;
+
+	make_file(&f);
+	le32_store(f.b + 0x1f4, 0);
+	f.size = SETUP + 0x200;
+	expect_refusal(&f, "truncated: it ends before its kernel");
+	f.size++;
+	expect_parsed(&f, &k);
+}
+
 /* A file may lack the padding of its last 16 bytes, and no more. */
 static void truncation_is_noticed_wherever_it_is(void **state)
 {
@@ -443,6 +457,7 @@ int main(void)
 		cmocka_unit_test(a_longer_header_is_cut_to_the_zero_page),
 		cmocka_unit_test(each_damage_has_its_sentence),
 		cmocka_unit_test(wild_addresses_are_refused),
+		cmocka_unit_test(a_kernel_shorter_than_its_entry_is_refused),
 		cmocka_unit_test(truncation_is_noticed_wherever_it_is),
 		cmocka_unit_test(other_files_are_named),
 		cmocka_unit_test(zero_page_says_where_everything_is),

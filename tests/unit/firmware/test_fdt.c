@@ -258,6 +258,7 @@ static void memory_and_e820_agree(void **state)
 	struct err e = ERR_NONE;
 	unsigned nodes = 0;
 	char path[64];
+	int node;
 
 	build(make_pc);
 	assert_int_equal(linux_info(&k, &t.p, info, sizeof(info), 0x20000, &e),
@@ -265,7 +266,6 @@ static void memory_and_e820_agree(void **state)
 	for (unsigned i = 0; i < info[0x1e8]; i++) {
 		const uint8_t *entry = info + 0x2d0 + 20 * i;
 		unsigned kind = le32_load(entry + 16);
-		int node;
 
 		if (le64_load(entry) == t.p.ecam.base)
 			continue;
@@ -282,6 +282,10 @@ static void memory_and_e820_agree(void **state)
 		nodes++;
 	}
 	assert_int_equal(nodes, 5);
+	/* ECAM is the host bridge's, not memory that is kept back. */
+	fdt_for_each_subnode(node, tree,
+			     fdt_path_offset(tree, "/reserved-memory"))
+		assert_true(cell(node, "reg", 0, 2) != t.p.ecam.base);
 }
 
 /* -------- the tree alone -------- */
