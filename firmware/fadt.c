@@ -74,6 +74,8 @@ enum {
 	IAPC_NO_CMOS_RTC = 1 << 5,
 };
 
+enum { RTC_CENTURY = 0x32 }; /* of CMOS RAM, where devices/rtc.c keeps it */
+
 /* Beyond these latencies C2 and C3 do not exist (ACPI 6.5 table 5.9). */
 enum { NO_C2 = 101, NO_C3 = 1001 };
 
@@ -107,6 +109,7 @@ static void fill(struct fadt *f, const struct platform *p, uint64_t dsdt)
 {
 	f->p_lvl2_lat = le16_of(NO_C2);
 	f->p_lvl3_lat = le16_of(NO_C3);
+	f->century = p->rtc_port != 0 ? RTC_CENTURY : 0;
 	f->iapc_boot_arch = le16_of(boot_arch(p));
 	f->flags = le32_of(FADT_WBINVD | FADT_PROC_C1 | FADT_PWR_BUTTON |
 			   FADT_SLP_BUTTON | FADT_FIX_RTC | FADT_RESET_REG_SUP |

@@ -128,6 +128,14 @@ static void boot_flags_are_truthful(void **state)
 			 NO_VGA | NO_ASPM | NO_RTC);
 }
 
+static void fadt_names_the_century_byte_of_the_rtc(void **state)
+{
+	build(make_pc);
+	assert_int_equal(table_named(&t, "FACP")[108], 0x32);
+	build(make_bare);
+	assert_int_equal(table_named(&t, "FACP")[108], 0);
+}
+
 static void mcfg_covers_the_buses_there_are(void **state)
 {
 	const uint8_t *m;
@@ -244,6 +252,7 @@ int main(void)
 		cmocka_unit_test(
 			fadt_says_hardware_reduced_with_sleep_and_reset),
 		cmocka_unit_test(boot_flags_are_truthful),
+		cmocka_unit_test(fadt_names_the_century_byte_of_the_rtc),
 		cmocka_unit_test(mcfg_covers_the_buses_there_are),
 		cmocka_unit_test(madt_of_a_pc),
 		cmocka_unit_test(apic_ids_from_255_are_x2apic_entries),
