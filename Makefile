@@ -235,7 +235,7 @@ $(B)/analyze/%.c.ok: $(B)/%.o
 
 .PHONY: lint lint-quick
 lint-quick: layers headers fmt-check globals
-lint: lint-quick tidy cppcheck analyze
+lint: lint-quick errors tidy cppcheck analyze
 
 # ---- the other tiers, and everything ---------------------------------------
 
