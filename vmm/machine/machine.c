@@ -12,6 +12,7 @@
 #include "vmm/base/bytes.h"
 #include "vmm/base/sys.h"
 #include "vmm/base/trace.h"
+#include "vmm/machine/limits.h"
 #include "vmm/machine/trace.h"
 
 /* Root ports are devices 1 to 30 of the root bus; 0 is the host bridge and 31
@@ -142,6 +143,7 @@ static int assign_functions(struct machine *m, struct err *e)
 
 	if (m->config->n_vfio == 0)
 		return 0;
+	limits_raise_fds(m->config->n_vfio);
 	rc = vfio_memlock_check(mem_ram_size(&m->vm.mem), e);
 	if (rc < 0)
 		return err_in(e, rc, "vfio");
