@@ -1,4 +1,4 @@
-"""What a guest's boot log must not say, and must."""
+"""What a guest's boot log must not say, and must (VFIO-KVM-09, -11, -15, -16, -19)."""
 import re
 
 BAD = [r"\[Firmware Bug\]", r"APIC ID mismatch", r"calibration .*fail", r"PIT calibration",

@@ -618,7 +618,7 @@ static void empty_extended_space_reads_zero(void **state)
 
 /* -------- header -------- */
 
-/* VFIO-CFG-08, -09 */
+/* VFIO-CFG-08, -09, and -11: no ROM */
 static void the_header_is_that_of_a_lone_endpoint(void **state)
 {
 	struct fake_pci p = plain_function;

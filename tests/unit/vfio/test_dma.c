@@ -142,6 +142,7 @@ static void every_refused_map_has_its_sentence(void **state)
 	}
 }
 
+/* VFIO-DMA-15 */
 static void the_second_range_failing_takes_the_first_back(void **state)
 {
 	struct dma_bench t;

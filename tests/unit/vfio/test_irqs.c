@@ -442,6 +442,7 @@ static void every_transition_leaves_exactly_one(void **state)
 	}
 }
 
+/* VFIO-MSIX-11 */
 static void both_enabled_the_newest_wins(void **state)
 {
 	struct bench b;

@@ -12,6 +12,7 @@ static struct err refused(const char *text)
 	return e;
 }
 
+/* VFIO-OPEN-01 */
 static void addresses_are_read_in_every_spelling(void **state)
 {
 	static const struct {

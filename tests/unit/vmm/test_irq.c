@@ -510,6 +510,7 @@ static void line_is_asserted_and_resampled(void **state)
 	vm_close(vm);
 }
 
+/* VFIO-INTX-03 */
 static void two_lines_share_a_pin(void **state)
 {
 	struct vm *vm = open_vm();
