@@ -26,6 +26,7 @@ struct vfio_options {
 	char host[256];	     /* BDF or sysfs path as given */
 	bool allow_no_reset; /* VFIO-RST-01: go on without any reset method */
 	bool block_gaps;     /* VFIO-CFG-21: bytes of no capability read 0 */
+	bool pass_gaps;	     /* even if hidden capabilities may be in them */
 	unsigned n_ecaps;
 	struct vfio_ecap_rule ecap[VFIO_MAX_ECAP_RULES];
 };

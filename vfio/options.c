@@ -20,12 +20,10 @@ static int set_gaps(struct vfio_options *o, const struct opt *p, struct err *e)
 
 	if (rc < 0)
 		return rc;
-	if (strcmp(v, "block") == 0)
-		o->block_gaps = true;
-	else if (strcmp(v, "pass") == 0)
-		o->block_gaps = false;
-	else
+	if (strcmp(v, "block") != 0 && strcmp(v, "pass") != 0)
 		return err_set(e, -EINVAL, "'%s' is neither pass nor block", v);
+	o->block_gaps = v[0] == 'b';
+	o->pass_gaps = v[0] == 'p';
 	return 0;
 }
 

@@ -9,7 +9,8 @@
  * The kernel hides some capabilities itself, but by their headers only: any
  * byte outside a capability that it shows is raw hardware, for reading and
  * writing (vfio_pci_config.c, unassigned ranges). What is hidden is therefore
- * looked up in the physical chain that sysfs shows to root, and blocked here.
+ * looked up in the physical chain that sysfs shows to root, and blocked here;
+ * without that chain, every byte outside of what shows is blocked.
  */
 #include <string.h>
 
@@ -223,22 +224,44 @@ static bool has_offset(const struct pci_cap_list *l, unsigned offset)
 	return false;
 }
 
-/* Capabilities that the hardware has and VFIO does not show. */
-static void block_physical(struct vfio_device *d, const struct list_kind *k,
-			   const struct pci_cap_list *seen)
+/* Whatever a capability says of its own length, it ends where a hidden one
+ * begins. */
+static void cut(struct pci_cap_list *seen, unsigned hidden)
+{
+	for (unsigned i = 0; i < seen->n; i++) {
+		struct pci_cap *c = &seen->cap[i];
+
+		if (range_has(c->offset, c->size, hidden))
+			c->size = (uint16_t)(hidden - c->offset);
+	}
+}
+
+/* Capabilities that the hardware has and VFIO does not show. False: which they
+ * are is not known, since only root may read the hardware's list, or it is
+ * broken, or was read from a function that did not answer. */
+static bool block_physical(struct vfio_device *d, const struct list_kind *k,
+			   struct pci_cap_list *seen)
 {
 	struct pci_cap_list physical;
 
 	if (d->host.config_size < k->end)
-		return;
+		return false;
 	k->walk(d->host.config, &physical);
 	for (unsigned i = 0; i < physical.n; i++) {
-		if (!has_offset(seen, physical.cap[i].offset))
-			block(d, k, d->host.config, &physical.cap[i]);
+		if (has_offset(seen, physical.cap[i].offset))
+			continue;
+		block(d, k, d->host.config, &physical.cap[i]);
+		cut(seen, physical.cap[i].offset);
 	}
+	for (unsigned i = 0; i < seen->n; i++) {
+		if (!has_offset(&physical, seen->cap[i].offset))
+			return false;
+	}
+	return !physical.broken;
 }
 
-/* Bytes that no capability owns: the device's own registers, often. */
+/* Bytes that no capability owns: the device's own registers, often. One whose
+ * size is not known may reach over something hidden: it is only read. */
 static void block_gaps(struct vfio_device *d, const struct list_kind *k,
 		       const struct pci_cap_list *keep)
 {
@@ -249,6 +272,9 @@ static void block_gaps(struct vfio_device *d, const struct list_kind *k,
 		unsigned size = known_size(k, d->seen, c);
 
 		memset(owned + c->offset, true, size ? size : c->size);
+		if (size == 0)
+			vfio_paint(d, c->offset + k->header,
+				   c->size - k->header, VFIO_PASS_RO);
 	}
 	for (unsigned off = k->base; off < k->end; off++) {
 		if (!owned[off])
@@ -290,20 +316,26 @@ static int apply_list(struct vfio_device *d, const struct list_kind *k,
 		      struct err *e)
 {
 	struct pci_cap_list seen, keep = { .n = 0 };
+	bool known;
 
 	k->walk(d->seen, &seen);
 	if (seen.broken)
 		log_warn("vfio: %s: the list of %s capabilities is broken: %s",
 			 vfio_name(d), k->name, seen.broken);
-	block_physical(d, k, &seen);
+	known = block_physical(d, k, &seen);
 	for (unsigned i = 0; i < seen.n; i++) {
 		int rc = show_one(d, k, &seen.cap[i], &keep, e);
 
 		if (rc < 0)
 			return rc;
 	}
-	if (d->opt.block_gaps)
+	if (d->opt.block_gaps || (!known && !d->opt.pass_gaps))
 		block_gaps(d, k, &keep);
+	if (!known)
+		log_info("vfio: %s: hidden %s capabilities are not known: "
+			 "bytes outside of those that show %s",
+			 vfio_name(d), k->name,
+			 d->opt.pass_gaps ? "pass" : "are blocked");
 	k->link(&d->pci, &keep);
 	return 0;
 }

@@ -368,18 +368,123 @@ static void hidden_bodies_of_a_virtual_function_too(void **state)
 	bench_close(&b);
 }
 
-static void without_privilege_hidden_bodies_are_unknown(void **state)
+/* VFIO-CFG-21: only root reads more than 64 bytes of sysfs' config */
+static void open_unprivileged(struct bench *b, bool pass_gaps)
 {
 	struct fake_pci p = rich_function();
 	uint8_t first[64];
-	struct bench b;
 
 	fake_pci_add(&p);
 	memcpy(first, fake_pci_hw_config(BDF), sizeof(first));
 	fake_blob("/sys/bus/pci/devices/" BDF "/config", first, 64);
-	bench_open(&b, NULL);
-	/* what VFIO shows and we hide is blocked nevertheless */
+	bench_vm(b);
+	b->o.pass_gaps = pass_gaps;
+	MUST(bench_attach(b, &why));
+	MUST(bench_place(b, &why));
+}
+
+static void without_privilege_gaps_are_blocked(void **state)
+{
+	uint8_t *hw;
+	struct bench b;
+
+	open_unprivileged(&b, false);
+	hw = fake_pci_hw_config(BDF);
+	/* what VFIO shows and we hide */
 	assert_int_equal(cfg_read(&b, 0x168, 4), 0);
+	/* what VFIO hides, but only by its header: DOE */
+	cfg_write(&b, 0x348, 4, 0xffffffff);
+	assert_int_equal(le32_load(hw + 0x348), 0xa5a5a5a5);
+	assert_int_equal(cfg_read(&b, 0x348, 4), 0);
+	/* what shows works */
+	assert_int_equal(cfg_read(&b, 0x204, 4), le32_load(hw + 0x204));
+	cfg_write(&b, 0x210, 4, 0xcafe1234);
+	assert_int_equal(le32_load(hw + 0x210), 0xcafe1234);
+	bench_close(&b);
+}
+
+/* VC has no size that we know; here VFIO shows nothing behind it, and the
+ * hardware has a REBAR (that VFIO hides). */
+static void a_body_without_end_is_only_read_without_privilege(void **state)
+{
+	static const struct fake_cap caps[] = {
+		{ .id = PCI_EXT_CAP_ID_VC,
+		  .at = 0x100,
+		  .version = 1,
+		  .body = pattern,
+		  .body_size = 0x18 },
+		{ .id = PCI_EXT_CAP_ID_REBAR,
+		  .at = 0x140,
+		  .version = 1,
+		  .body = pattern,
+		  .body_size = 8 },
+	};
+	struct fake_pci p = plain_function;
+	uint8_t *hw, first[64];
+	struct bench b;
+
+	p.caps = caps;
+	p.n_caps = ARRAY_LEN(caps);
+	fake_pci_add(&p);
+	hw = fake_pci_hw_config(BDF);
+	memcpy(first, hw, sizeof(first));
+	fake_blob("/sys/bus/pci/devices/" BDF "/config", first, 64);
+	bench_open(&b, NULL);
+	cfg_write(&b, 0x148, 4, 0);
+	assert_int_equal(le32_load(hw + 0x148), 0xa5a5a5a5);
+	assert_int_equal(cfg_read(&b, 0x104, 4), 0xa5a5a5a5);
+	bench_close(&b);
+}
+
+static void gaps_pass_without_privilege_on_request(void **state)
+{
+	uint8_t *hw;
+	struct bench b;
+
+	open_unprivileged(&b, true);
+	hw = fake_pci_hw_config(BDF);
+	assert_int_equal(cfg_read(&b, 0x168, 4), 0);
+	hw[0x400] = 0x77;
+	assert_int_equal(cfg_read(&b, 0x400, 1), 0x77);
+	bench_close(&b);
+}
+
+/* The list was read while the function slept. */
+static void a_physical_list_of_ones_is_no_list(void **state)
+{
+	struct fake_pci p = rich_function();
+	uint8_t ones[4096];
+	uint8_t *hw;
+	struct bench b;
+
+	fake_pci_add(&p);
+	memset(ones, 0xff, sizeof(ones));
+	fake_blob("/sys/bus/pci/devices/" BDF "/config", ones, sizeof(ones));
+	bench_open(&b, NULL);
+	hw = fake_pci_hw_config(BDF);
+	cfg_write(&b, 0x348, 4, 0xffffffff);
+	assert_int_equal(le32_load(hw + 0x348), 0xa5a5a5a5);
+	bench_close(&b);
+}
+
+/* A vendor capability that claims to reach over what VFIO hides behind it. */
+static void a_length_that_lies_uncovers_nothing(void **state)
+{
+	struct fake_pci p = rich_function();
+	uint8_t *hw;
+	struct bench b;
+
+	fake_pci_add(&p);
+	hw = fake_pci_hw_config(BDF);
+	hw[0x306] |= 0xf0; /* the DVSEC's length: DOE is at 0x340 */
+	hw[0x307] = 0x0f;
+	fake_pci_changed(BDF);
+	bench_open(&b, NULL);
+	cfg_write(&b, 0x348, 4, 0xffffffff);
+	assert_int_equal(le32_load(hw + 0x348), 0xa5a5a5a5);
+	assert_int_equal(cfg_read(&b, 0x348, 4), 0);
+	cfg_write(&b, 0x30c, 2, 0x5678);
+	assert_int_equal(le16_load(hw + 0x30c), 0x5678);
 	bench_close(&b);
 }
 
@@ -898,7 +1003,11 @@ int main(void)
 		FAKE_TEST(vendor_capabilities_are_read_and_written_raw),
 		FAKE_TEST(bodies_of_hidden_capabilities_are_out_of_reach),
 		FAKE_TEST(hidden_bodies_of_a_virtual_function_too),
-		FAKE_TEST(without_privilege_hidden_bodies_are_unknown),
+		FAKE_TEST(without_privilege_gaps_are_blocked),
+		FAKE_TEST(a_body_without_end_is_only_read_without_privilege),
+		FAKE_TEST(gaps_pass_without_privilege_on_request),
+		FAKE_TEST(a_physical_list_of_ones_is_no_list),
+		FAKE_TEST(a_length_that_lies_uncovers_nothing),
 		FAKE_TEST(gaps_are_blocked_on_request),
 		FAKE_TEST(a_hidden_head_leads_on),
 		FAKE_TEST(a_head_that_the_kernel_hides_leads_on),
