@@ -381,5 +381,9 @@ bool fake_pci_is_open(const char *bdf)
 
 void fake_pci_gone(const char *bdf, enum fake_gone how)
 {
-	device_find(bdf)->gone = how;
+	struct device *d = device_find(bdf);
+
+	fake_lock();
+	d->gone = how;
+	fake_unlock();
 }

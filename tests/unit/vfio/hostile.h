@@ -41,9 +41,12 @@ static inline void hostile_bar(struct bench *b, struct hostile *h, bool write)
 {
 	unsigned len = 1u << hostile_take(h, 1) % 4;
 	uint64_t off = hostile_take(h, 2) % 0x5000;
-	uint64_t at = (bar_at(b, 0) ? bar_at(b, 0) : 0x80000000) + off;
 	uint64_t v = hostile_take(h, 4);
+	uint64_t at;
 
+	pthread_mutex_lock(&b->pci->lock);
+	at = (bar_at(b, 0) ? bar_at(b, 0) : 0x80000000) + off;
+	pthread_mutex_unlock(&b->pci->lock);
 	if (write)
 		bus_write(&b->vm.mmio, at, len, v);
 	else
