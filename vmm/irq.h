@@ -87,7 +87,8 @@ struct msi_route {
 
 #define MSI_ROUTE_EMPTY ((struct msi_route){ .fd = -1, .gsi = -1 })
 
-/* Make the eventfd; neither GSI nor irqfd yet. */
+/* Make the eventfd; neither GSI nor irqfd yet. @r is MSI_ROUTE_EMPTY or was
+ * closed. */
 int msi_route_open(struct msi_route *r, struct irq *q, struct err *e);
 /* Mask, free GSI and eventfd; safe on an empty one. The route leaves the table
  * at the next commit. */

@@ -33,13 +33,18 @@
 #include "vmm/irq_gsi.h"
 #include "vmm/trace.h"
 
+/* A route that was closed is left as it was: the loop may have taken its last
+ * event already and be on its way to by_loop_came. */
 int msi_route_open(struct msi_route *r, struct irq *q, struct err *e)
 {
-	*r = MSI_ROUTE_EMPTY;
-	r->irq = q;
-	r->fd = sys_eventfd();
-	if (r->fd < 0)
-		return err_sys(e, r->fd, "cannot make an eventfd");
+	int fd = sys_eventfd();
+
+	assert(r->fd < 0 && !r->live && (!r->irq || r->irq == q));
+	if (fd < 0)
+		return err_sys(e, fd, "cannot make an eventfd");
+	if (!r->irq)
+		r->irq = q;
+	r->fd = fd;
 	return 0;
 }
 
@@ -54,8 +59,8 @@ void msi_route_close(struct msi_route *r)
 	r->gsi = -1;
 	r->by_loop = false;
 	pthread_mutex_unlock(&r->irq->lock);
-	/* r->irq stays: the loop may be about to call by_loop_came once more,
-	 * which must find a lock to take. */
+	/* r->irq and r->watch stay: the loop may be about to call by_loop_came
+	 * once more, which must find a lock to take. */
 	sys_close(&r->fd);
 }
 
@@ -129,6 +134,14 @@ static int tie(struct msi_route *r, uint32_t flags)
 	return sys_ioctl(r->irq->vm_fd, KVM_IRQFD, &i);
 }
 
+/* by_loop_came looks at it from another thread. */
+static void set_live(struct msi_route *r, bool live)
+{
+	pthread_mutex_lock(&r->irq->lock);
+	r->live = live;
+	pthread_mutex_unlock(&r->irq->lock);
+}
+
 static int unmask_by_kvm(struct msi_route *r, struct err *e)
 {
 	int rc = tie(r, 0);
@@ -136,7 +149,7 @@ static int unmask_by_kvm(struct msi_route *r, struct err *e)
 	if (rc < 0)
 		return err_sys(e, rc, "cannot tie an eventfd to GSI %d",
 			       r->gsi);
-	r->live = true;
+	set_live(r, true);
 	sys_eventfd_drain(r->fd);
 	return 0;
 }
@@ -151,8 +164,6 @@ static void by_loop_came(struct loop_fd *f, uint32_t events)
 	struct irq *q = r->irq;
 	struct kvm_msi msi = { 0 };
 
-	if (!q)
-		return;
 	pthread_mutex_lock(&q->lock);
 	if (r->live && r->by_loop && sys_eventfd_drain(r->fd) != 0) {
 		msi.address_lo = (uint32_t)r->msg.address;
@@ -166,20 +177,14 @@ static void by_loop_came(struct loop_fd *f, uint32_t events)
 	pthread_mutex_unlock(&q->lock);
 }
 
-static void set_live(struct msi_route *r, bool live)
-{
-	pthread_mutex_lock(&r->irq->lock);
-	r->live = live;
-	pthread_mutex_unlock(&r->irq->lock);
-}
-
 /* Level-triggered, so what collected while masked is seen at once. */
 static int unmask_by_loop(struct msi_route *r, struct err *e)
 {
 	int rc;
 
 	set_live(r, true);
-	r->watch.handler = by_loop_came;
+	if (!r->watch.handler) /* the loop may be reading it */
+		r->watch.handler = by_loop_came;
 	r->watch.fd = r->fd;
 	rc = loop_add(r->irq->loop, &r->watch, EPOLLIN, e);
 	if (rc < 0)
@@ -208,11 +213,10 @@ void msi_route_mask(struct msi_route *r)
 		return;
 	if (r->by_loop) {
 		loop_remove(r->irq->loop, &r->watch);
-		set_live(r, false);
 	} else {
 		tie(r, KVM_IRQFD_FLAG_DEASSIGN);
-		r->live = false;
 	}
+	set_live(r, false);
 	trace_msi_mask(r);
 }
 

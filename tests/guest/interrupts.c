@@ -20,6 +20,7 @@ static void route_open(struct guest *g, struct msi_route *r,
 {
 	struct err e = ERR_NONE;
 
+	*r = MSI_ROUTE_EMPTY;
 	check(msi_route_open(r, &g->vm.irq, &e) == 0);
 	check(msi_route_set(r, m, &e) == 0);
 	check(irq_commit(&g->vm.irq, &e) == 0);
@@ -174,7 +175,7 @@ static void loop_delivers_when_gsis_ran_out(struct guest *g)
 /* VFIO-MSIX-10: whatever we call valid, KVM must take. */
 static void kvm_takes_every_message_we_call_valid(struct guest *g)
 {
-	struct msi_route r;
+	struct msi_route r = MSI_ROUTE_EMPTY;
 	struct err e = ERR_NONE;
 	uint64_t x = 88172645463325252;
 	unsigned taken = 0;
