@@ -251,7 +251,9 @@ demo:
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)tests/rig/demo $(BDF)
 
-check: deps
+# What could not be installed fails the tiers that need it, not the others.
+check:
+	-$(Q)tests/tools/deps
 	$(Q)O=$(O) tests/tools/check $(TIERS)
 
 deps:

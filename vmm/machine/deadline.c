@@ -22,6 +22,25 @@ static bool wait_until(struct deadline *d, uint64_t ns)
 	return !d->done;
 }
 
+static void *speak(void *arg)
+{
+	struct deadline *d = arg;
+
+	d->last_words(d);
+	_exit(STATUS_TIMEOUT);
+}
+
+/* Words, too, may wait for ever: for a pipe that is full and nobody reads, or
+ * a lock of somebody who does. */
+static void leave(struct deadline *d)
+{
+	pthread_t speaker;
+
+	if (pthread_create(&speaker, NULL, speak, d) == 0)
+		sys_sleep_ms(DEADLINE_WORDS_S * 1000);
+	_exit(STATUS_TIMEOUT);
+}
+
 static void *deadline_thread(void *arg)
 {
 	struct deadline *d = arg;
@@ -30,10 +49,8 @@ static void *deadline_thread(void *arg)
 	pthread_mutex_lock(&d->lock);
 	if (wait_until(d, d->at_ns)) {
 		d->expired(d);
-		if (wait_until(d, d->at_ns + DEADLINE_GRACE_S * SECOND)) {
-			d->last_words(d);
-			_exit(STATUS_TIMEOUT);
-		}
+		if (wait_until(d, d->at_ns + DEADLINE_GRACE_S * SECOND))
+			leave(d);
 	}
 	pthread_mutex_unlock(&d->lock);
 	return NULL;

@@ -2,9 +2,9 @@
  *
  * A thread of its own, because building a VM makes host calls that may sleep
  * for a minute. When time is up it stops the VM; if the program is not gone a
- * grace period later (a host call hangs), it runs the last words and leaves
- * with _exit: the kernel then closes what is open, and closing a VFIO device
- * resets it.
+ * grace period later (a host call hangs), it runs the last words, two seconds
+ * at most, and leaves with _exit: the kernel then closes what is open, and
+ * closing a VFIO device resets it.
  */
 #ifndef MACHINE_DEADLINE_H
 #define MACHINE_DEADLINE_H
@@ -15,7 +15,7 @@
 
 #include "vmm/base/err.h"
 
-enum { DEADLINE_GRACE_S = 10 };
+enum { DEADLINE_GRACE_S = 10, DEADLINE_WORDS_S = 2 };
 
 struct deadline {
 	pthread_t thread;

@@ -5,10 +5,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <cmocka.h>
 
+#include "tests/fakes/kernel.h"
 #include "vmm/base/sys.h"
 #include "vmm/machine/deadline.h"
+#include "vmm/machine/status.h"
 
 static atomic_int expired;
 
@@ -52,12 +57,40 @@ static void expiry_calls_once_then_stops_cleanly(void **state)
 	assert_int_equal(atomic_load(&expired), 1);
 }
 
+/* As writing to a full pipe would. */
+static void speak_for_ever(struct deadline *d)
+{
+	for (;;)
+		pause();
+}
+
+static void last_words_have_an_end(void **state)
+{
+	struct deadline d = { .expired = note, .last_words = speak_for_ever };
+	struct err e = ERR_NONE;
+	pid_t child = fork();
+	int status;
+
+	if (child == 0) {
+		/* a minute ago: limit and grace period are over */
+		fake_advance_ns(UINT64_MAX - UINT64_C(60000000000));
+		alarm(10); /* another signal than status 124 */
+		if (deadline_start(&d, 1, &e) == 0)
+			sleep(20);
+		_exit(1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), STATUS_TIMEOUT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_limit_makes_no_thread),
 		cmocka_unit_test(stopping_in_time_calls_nothing),
 		cmocka_unit_test(expiry_calls_once_then_stops_cleanly),
+		cmocka_unit_test(last_words_have_an_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
