@@ -53,7 +53,7 @@ FLAGS  := -std=gnu17 -D_GNU_SOURCE -I. -I$(B)/gen -isystem $(UAPI) \
 	-isystem $(UAPI)/$(ARCH)-linux-gnu $(WARN) $(HARDEN) $(OPT) \
 	-DMINIVMM_VERSION='"$(VERSION)"' $(SAN_$(SAN)) $(CFLAGS)
 LINK   := -pie -pthread $(SAN_$(SAN)) $(LDFLAGS)
-LIBS   := -lfdt
+LIBS   := -lfdt -ljansson
 
 # Objects that only a chain of rules asks for are kept as well.
 .SECONDARY:

@@ -88,7 +88,7 @@ struct pci_bar {
 	bool mapped;
 	bool waiting; /* wants to decode at @want, which is not free */
 	uint64_t want;
-	char label[48]; /* the region's name */
+	char label[128]; /* the region's name */
 };
 
 /* What the bridge above lets through; a copy kept in each child so that no
@@ -102,7 +102,7 @@ struct pci_windows {
 
 struct pci_device {
 	const struct pci_ops *ops;
-	char name[32]; /* host name of an assigned function, else the role */
+	char name[112]; /* host name of an assigned function, else the role */
 	struct pci_host *host;
 	struct pci_port *port; /* the port above; NULL on the root bus */
 	uint8_t devfn;	       /* on its bus: device << 3 | function */
