@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <linux/kvm.h>
+#include <linux/memfd.h>
 #include <linux/mman.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,12 @@
 
 /* KVM_MEM_MAX_NR_PAGES of virt/kvm/kvm_main.c: 2^31 - 1 pages a slot. */
 #define SLOT_MAX_BYTES ((UINT64_C(1) << 31) * 4096 - 4096)
+
+static void ram_unmap(struct ram *r)
+{
+	sys_munmap(r->hva, r->size);
+	sys_close(&r->fd);
+}
 
 static int mem_build(struct mem *m, struct err *e)
 {
@@ -43,11 +50,8 @@ void mem_close(struct mem *m)
 	while (m->n_listeners > 0)
 		mem_unlisten(m, m->listeners[m->n_listeners - 1]);
 	/* The slots go with the VM; unmapping is enough. */
-	while (m->n_ram > 0) {
-		struct ram *r = &m->ram[--m->n_ram];
-
-		sys_munmap(r->hva, r->size);
-	}
+	while (m->n_ram > 0)
+		ram_unmap(&m->ram[--m->n_ram]);
 	if (m->slot_used)
 		pthread_mutex_destroy(&m->lock);
 	free(m->slot_used);
@@ -161,24 +165,26 @@ static int reserve(gpa_t base, uint64_t size, uint64_t align, void **out)
 	return 0;
 }
 
-static int map_hugetlb(void *hva, uint64_t size, struct err *e)
+static int no_huge_pages(int rc, uint64_t size, struct err *e)
 {
-	int rc;
-
-	/* Without MAP_NORESERVE the pool is charged here and now: a short
-	 * pool is an error of mmap, never a SIGBUS later (VFIO-DMA-06). */
-	rc = sys_mmap_fixed(hva, size, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB |
-				    MAP_HUGE_2MB,
-			    -1, 0);
-	if (rc == 0)
-		return 0;
 	err_sys(e, rc, "no huge pages for %" PRIu64 " MiB", size / MIB);
 	err_hint(e,
 		 "make room: echo %" PRIu64
 		 " > /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages",
 		 size / (2 * MIB));
 	return rc;
+}
+
+static int map_hugetlb(void *hva, uint64_t size, struct err *e)
+{
+	/* Without MAP_NORESERVE the pool is charged here and now: a short
+	 * pool is an error of mmap, never a SIGBUS later (VFIO-DMA-06). */
+	int rc = sys_mmap_fixed(hva, size, PROT_READ | PROT_WRITE,
+				MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB |
+					MAP_HUGE_2MB,
+				-1, 0);
+
+	return rc < 0 ? no_huge_pages(rc, size, e) : 0;
 }
 
 static int map_plain(void *hva, uint64_t size, struct err *e)
@@ -194,19 +200,47 @@ static int map_plain(void *hva, uint64_t size, struct err *e)
 	return 0;
 }
 
-/* The pages behind @hva, which is reserved. */
-static int populate_range(void *hva, uint64_t size, unsigned flags,
-			  struct err *e)
+/* RAM that another process can map too: a file without a name. */
+static int map_shared(struct ram *r, unsigned flags, struct err *e)
+{
+	bool huge = flags & MEM_HUGEPAGES;
+	int rc;
+
+	r->fd = sys_memfd("guest-ram", r->size,
+			  huge ? MFD_HUGETLB | MFD_HUGE_2MB : 0);
+	if (r->fd < 0 && huge)
+		return no_huge_pages(r->fd, r->size, e);
+	if (r->fd < 0)
+		return err_sys(e, r->fd, "no shared memory of %" PRIu64 " MiB",
+			       r->size / MIB);
+	rc = sys_mmap_fixed(r->hva, r->size, PROT_READ | PROT_WRITE,
+			    MAP_SHARED | (huge ? 0 : MAP_NORESERVE), r->fd, 0);
+	if (rc < 0 && huge)
+		return no_huge_pages(rc, r->size, e);
+	if (rc < 0)
+		return err_sys(e, rc, "cannot map %" PRIu64 " MiB",
+			       r->size / MIB);
+	if (!huge)
+		sys_madvise(r->hva, r->size, MADV_HUGEPAGE);
+	return 0;
+}
+
+/* The pages behind @r->hva, which is reserved. */
+static int populate_range(struct ram *r, unsigned flags, struct err *e)
 {
 	int rc;
 
-	rc = flags & MEM_HUGEPAGES ? map_hugetlb(hva, size, e)
-				   : map_plain(hva, size, e);
+	if (flags & MEM_SHARED)
+		rc = map_shared(r, flags, e);
+	else if (flags & MEM_HUGEPAGES)
+		rc = map_hugetlb(r->hva, r->size, e);
+	else
+		rc = map_plain(r->hva, r->size, e);
 	if (rc < 0)
 		return rc;
 	/* A child's copy-on-write would give the guest other pages than the
 	 * ones that are pinned for DMA (VFIO-OPEN-20). */
-	rc = sys_madvise(hva, size, MADV_DONTFORK);
+	rc = sys_madvise(r->hva, r->size, MADV_DONTFORK);
 	return rc < 0 ? err_sys(e, rc, "cannot keep it from children") : 0;
 }
 
@@ -222,9 +256,9 @@ static int ram_map(struct ram *r, unsigned flags, struct err *e)
 	if (rc < 0)
 		return err_sys(e, rc, "cannot reserve %" PRIu64 " MiB",
 			       r->size / MIB);
-	rc = populate_range(r->hva, r->size, flags, e);
+	rc = populate_range(r, flags, e);
 	if (rc < 0)
-		sys_munmap(r->hva, r->size);
+		ram_unmap(r);
 	return rc;
 }
 
@@ -277,7 +311,7 @@ static int ram_build(struct mem *m, struct ram *r, unsigned flags,
 		return rc;
 	rc = ram_show(m, r, e);
 	if (rc < 0)
-		sys_munmap(r->hva, r->size);
+		ram_unmap(r);
 	return rc;
 }
 

@@ -9,7 +9,9 @@
  * RAM is private anonymous memory, 2 MiB aligned so that host virtual and
  * guest physical addresses are equal modulo 1 GiB where possible
  * (transparent huge pages then serve KVM's and the IOMMU's page tables), or
- * hugetlb pages with MEM_HUGEPAGES. It is never inherited by a child.
+ * hugetlb pages with MEM_HUGEPAGES. It is never inherited by a child. With
+ * MEM_SHARED each range is a memfd, sealed against a change of its size, so
+ * that a process that maps it cannot take pages away under us.
  *
  * Locks: RAM is immutable while vCPUs run, and read without a lock. Slots of
  * device pages have a lock of their own (a leaf: nothing is called under it
@@ -33,7 +35,7 @@ struct ram {
 	gpa_t base;
 	uint64_t size;
 	void *hva;
-	int fd;	       /* -1: anonymous */
+	int fd;	       /* what backs it, from its byte 0; -1: anonymous */
 	uint32_t slot; /* KVM's */
 };
 
@@ -74,6 +76,7 @@ struct mem {
 enum mem_flags {
 	MEM_PLAIN = 0,
 	MEM_HUGEPAGES = 1, /* hugetlb, refuse if the pool is short */
+	MEM_SHARED = 2,	   /* a memfd, for a vfio-user server to map */
 };
 
 /* @vm_fd is borrowed. @n_slots is KVM_CAP_NR_MEMSLOTS. */

@@ -302,9 +302,12 @@ int sys_madvise(void *at, size_t size, int advice)
 
 int sys_memfd(const char *name, uint64_t size, unsigned flags)
 {
-	int fd = (int)sys_result(memfd_create(name, flags | MFD_CLOEXEC));
+	const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+	int fd = (int)sys_result(
+		memfd_create(name, flags | MFD_CLOEXEC | MFD_ALLOW_SEALING));
 
-	if (fd >= 0 && ftruncate(fd, (off_t)size) < 0) {
+	if (fd >= 0 && (ftruncate(fd, (off_t)size) < 0 ||
+			fcntl(fd, F_ADD_SEALS, seals) < 0)) {
 		int rc = (int)sys_result(-1);
 
 		(void)close(fd);

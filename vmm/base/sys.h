@@ -82,7 +82,8 @@ int sys_mmap_fixed(void *at, size_t size, int prot, int flags, int fd,
 		   uint64_t off);
 void sys_munmap(void *at, size_t size);
 int sys_madvise(void *at, size_t size, int advice);
-/* An anonymous, close-on-exec file of @size bytes; flags as memfd_create. */
+/* An anonymous, close-on-exec file of @size bytes, for good: whoever gets the
+ * descriptor cannot change the size. Flags as memfd_create. */
 int sys_memfd(const char *name, uint64_t size, unsigned flags);
 size_t sys_page_size(void);
 uint64_t sys_memory_total(void); /* bytes of RAM of the host */

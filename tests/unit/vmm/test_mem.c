@@ -124,6 +124,62 @@ static void short_hugepage_pool_is_an_error_with_a_hint(void **state)
 	vm_close(vm);
 }
 
+/* VFIO-VU-06 */
+static void shared_ram_is_a_file_of_its_own(void **state)
+{
+	struct vm *vm = open_vm();
+	struct err e = ERR_NONE;
+	void *other;
+
+	add_ram(vm, 8 * MIB, 2 * MIB);
+	assert_int_equal(vm->mem.ram[0].fd, -1);
+	assert_int_equal(mem_add_ram(&vm->mem, 0, 4 * MIB, MEM_SHARED, &e), 0);
+	assert_true(vm->mem.ram[1].fd >= 0);
+	le32_store(mem_at(&vm->mem, 2 * MIB, 4), 0x12345678);
+	assert_int_equal(sys_mmap(4096, PROT_READ, MAP_SHARED,
+				  vm->mem.ram[1].fd, 2 * MIB, &other),
+			 0);
+	assert_int_equal(le32_load(other), 0x12345678);
+	sys_munmap(other, 4096);
+	vm_close(vm);
+}
+
+static void shared_ram_that_fails_leaves_nothing(void **state)
+{
+	struct vm *vm = open_vm();
+
+	for (unsigned i = 0; i < 3; i++) {
+		struct err e = ERR_NONE;
+
+		if (i == 0)
+			fake_fail_call("memfd", 1, ENOMEM);
+		else if (i == 1) /* the first mmap only reserves addresses */
+			fake_fail_call("mmap", 2, ENOMEM);
+		else
+			fake_fail_ioctl("KVM_SET_USER_MEMORY_REGION", 1,
+					ENOMEM);
+		assert_int_equal(
+			mem_add_ram(&vm->mem, 0, 4 * MIB, MEM_SHARED, &e),
+			-ENOMEM);
+		assert_non_null(strstr(e.text, "guest memory: "));
+		assert_int_equal(vm->mem.n_ram, 0);
+		fake_fail_none();
+	}
+	vm_close(vm);
+}
+
+static void shared_hugepages_need_a_pool_too(void **state)
+{
+	struct vm *vm = open_vm();
+	struct err e = ERR_NONE;
+
+	fake_hugepages(2 * MIB);
+	assert_true(mem_add_ram(&vm->mem, 0, 4 * MIB,
+				MEM_SHARED | MEM_HUGEPAGES, &e) < 0);
+	assert_non_null(strstr(e.hint, "echo 2 >"));
+	vm_close(vm);
+}
+
 static void ram_beyond_one_slot_is_refused(void **state)
 {
 	struct vm *vm = open_vm();
@@ -482,6 +538,9 @@ int main(void)
 		FAKE_TEST(ram_is_kept_from_children),
 		FAKE_TEST(mem_at_knows_the_edges_of_ram),
 		FAKE_TEST(short_hugepage_pool_is_an_error_with_a_hint),
+		FAKE_TEST(shared_ram_is_a_file_of_its_own),
+		FAKE_TEST(shared_ram_that_fails_leaves_nothing),
+		FAKE_TEST(shared_hugepages_need_a_pool_too),
 		FAKE_TEST(ram_beyond_one_slot_is_refused),
 		FAKE_TEST(adding_ram_survives_every_failure),
 		FAKE_TEST(prefault_touches_all_ram),

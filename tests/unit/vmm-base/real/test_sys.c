@@ -251,6 +251,9 @@ static void memfd_has_its_size_and_is_shared(void **state)
 			 0);
 	((char *)a)[4096] = 9;
 	assert_int_equal(*(char *)b, 9);
+	/* sealed: a server that maps guest RAM cannot take it away */
+	assert_int_equal(ftruncate(fd, 4096), -1);
+	assert_int_equal(ftruncate(fd, 16384), -1);
 	sys_munmap(a, 8192);
 	sys_munmap(b, 4096);
 	sys_close(&fd);
