@@ -2,7 +2,8 @@
  *
  * Shared by the card (minivmm-card), the guest's kernel module and the program
  * that drives it from userspace; so plain numbers only. Everything is little
- * endian, registers are 32 bits wide and take naturally aligned 32-bit accesses.
+ * endian, registers are 32 bits wide and take naturally aligned 32-bit
+ * accesses.
  *
  * The way in:
  *
@@ -18,8 +19,8 @@
 /* -------- the VSEC (PCIe 6.2 7.9.5), offsets from its start -------- */
 
 #define CARD_VSEC_ID 0x20
-#define CARD_VSEC_LOW 0x08	/* BAR in bits 3:0, offset in bits 31:4 */
-#define CARD_VSEC_HIGH 0x0c	/* offset, bits 63:32 */
+#define CARD_VSEC_LOW 0x08  /* BAR in bits 3:0, offset in bits 31:4 */
+#define CARD_VSEC_HIGH 0x0c /* offset, bits 63:32 */
 #define CARD_VSEC_LENGTH 0x10
 
 /* -------- the feature table in that BAR -------- */
@@ -58,7 +59,8 @@
 #define CARD_DONE 0x30	   /* operations ended since reset */
 #define CARD_SENT 0x34	   /* interrupts sent since reset */
 #define CARD_UNSENT 0x38   /* interrupts nobody wanted: no vector enabled */
-#define CARD_PENDING 0x3c  /* INTx: read which vectors wait; write 1s to clear */
+#define CARD_PENDING 0x3c  /* INTx: read which vectors wait; write 1s to clear \
+			    */
 #define CARD_MEMORY_LOW 0x40 /* bytes of card memory */
 #define CARD_MEMORY_HIGH 0x44
 #define CARD_SCRATCH 0x48 /* keeps what is written, 0 after a reset */
