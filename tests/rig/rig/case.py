@@ -48,6 +48,9 @@ class Case:
     with_vmlinux: bool = False   # L1 has the kernel as ELF, /l2/vmlinux
     only: tuple = ()             # VMMs this is for; empty: all
     l0_machine: str = "q35"
+    card: object = None          # a card.Card in L0
+    iommu: str = "intel"         # of L0: intel, amd or none
+    host_kernel: str = "6.12"    # L1's; L2 always runs 6.12
     icount: bool = False         # L1's clock counts instructions; slower
     host_append: str = ""        # for L1's command line
 

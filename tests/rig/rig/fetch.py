@@ -32,14 +32,24 @@ def debian(name, suite, *packages, deps=False):
     return out
 
 
-class Kernel:
-    """Debian's 6.12: bzImage, and a folder of modules."""
+# Series: (suite, packages). A name with * is the newest like that.
+KERNELS = {
+    "6.12": ("kernel", "bookworm-backports", "linux-image-amd64@"),
+    "7.2": ("kernel-7.2", "trixie-backports", "linux-binary-7.2.*+deb13-amd64",
+            "linux-modules-7.2.*+deb13-amd64"),
+}
 
-    def __init__(self):
-        root = debian("kernel", "bookworm-backports", "linux-image-amd64@")
-        self.image = glob.glob(root + "/boot/vmlinuz-*")[0]
-        self.version = self.image.split("vmlinuz-")[1]
-        self.modules = glob.glob(root + "/lib/modules/*/kernel")[0]
+
+class Kernel:
+    """One of Debian's kernels: bzImage, and a folder of modules."""
+
+    def __init__(self, series="6.12"):
+        root = debian(*KERNELS[series])
+        self.modules = (glob.glob(root + "/lib/modules/*/kernel") or
+                        glob.glob(root + "/usr/lib/modules/*/kernel"))[0]
+        folder = os.path.dirname(self.modules)
+        self.version = os.path.basename(folder)
+        self.image = (glob.glob(root + "/boot/vmlinuz-*") or [os.path.join(folder, "vmlinuz")])[0]
 
 
 class Program:
@@ -47,7 +57,8 @@ class Program:
 
     def __init__(self, root, path):
         self.root, self.path = root, path
-        self.loader = os.path.join(root, "lib64/ld-linux-x86-64.so.2")
+        loaders = [os.path.join(root, d, "ld-linux-x86-64.so.2") for d in ("lib64", "usr/lib64")]
+        self.loader = next((p for p in loaders if os.path.exists(p)), loaders[0])
         self.libpath = ":".join(os.path.join(root, d) for d in LIBS)
 
     def argv(self, *args):
@@ -88,6 +99,15 @@ class Qemu(Program):
         for path in self.FIRMWARE:
             names[f"{prefix}/data/{os.path.basename(path)}"] = os.path.join(self.root, path)
         return names
+
+
+class NewQemu(Qemu):
+    """QEMU 11.1: vfio-user-pci, and an AMD IOMMU that translates."""
+
+    def __init__(self):
+        root = debian("qemu-11", "trixie-backports", "qemu-system-x86", "seabios", deps=True)
+        Program.__init__(self, root, "usr/bin/qemu-system-x86_64")
+        self.data = [os.path.join(root, d) for d in ("usr/share/qemu", "usr/share/seabios")]
 
 
 class Tools:

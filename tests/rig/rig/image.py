@@ -150,7 +150,7 @@ def guest_files(tools):
 HOST_MODULES = ("kvm_amd", "vfio_iommu_type1", "vfio_pci")
 
 
-def host_files(tools, kernel, modules):
+def host_files(tools, guest_kernel, modules):
     """What every L1 has, whichever VMM it runs."""
     return {**base_files(tools),
             "/init": text("host/init"),
@@ -158,5 +158,5 @@ def host_files(tools, kernel, modules):
             "/lib/trace.sh": text("host/trace.sh"),
             "/bin/traced": text("host/traced"),
             "/lib/udhcpc": text("guest/udhcpc"),
-            "/l2/bzImage": kernel.image,
+            "/l2/bzImage": guest_kernel.image,
             **modules.files(HOST_MODULES)}

@@ -11,8 +11,13 @@ L0_ARGS = ["-nodefaults", "-display", "none", "-no-reboot", "-monitor", "none",
            "-cpu", "EPYC,+svm"]
 ACCEL = ["-accel", "tcg,thread=multi", "-smp", "2"]
 ACCEL_ICOUNT = ["-accel", "tcg,thread=single", "-smp", "1", "-icount", "shift=0,sleep=off"]
-IOMMU = ["-device", "intel-iommu,intremap=on,caching-mode=on,aw-bits=48"]
-L1_APPEND = "console=ttyS0 quiet panic=-1 intel_iommu=on random.trust_cpu=on"
+# What emulates it, and what L1 has to be told.
+IOMMUS = {
+    "intel": (["-device", "intel-iommu,intremap=on,caching-mode=on,aw-bits=48"], "intel_iommu=on"),
+    "amd": (["-device", "amd-iommu,intremap=on,xtsup=on,dma-remap=on"], ""),
+    "none": ([], ""),
+}
+L1_APPEND = "console=ttyS0 quiet panic=-1 random.trust_cpu=on"
 L1_UP_LIMIT = 30        # it takes 3 s
 
 PR_SET_PDEATHSIG = 1
@@ -32,9 +37,11 @@ class Console:
         self.lines, self.rest = [], b""
 
     def poll(self):
+        """What is new, line by line."""
+        first = len(self.lines)
         data = self.file.read()
         if not data:
-            return
+            return []
         *whole, self.rest = (self.rest + data).split(b"\n")
         for raw in whole:
             line = raw.decode(errors="replace").rstrip("\r")
@@ -43,6 +50,7 @@ class Console:
             self.lines.append(line)
             if self.echo:
                 self.echo(line)
+        return self.lines[first:]
 
     def finish(self):
         self.poll()
@@ -60,12 +68,29 @@ def last_words(lines):
     return f": {words[-1]}" if words else ""
 
 
+def obey(card, lines):
+    """Commands of the guests to the card."""
+    for line in lines:
+        if card and line.startswith("@@ card "):
+            card.tell(line.removeprefix("@@ card "))
+
+
 def die_with_parent():
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def run_l0(qemu, kernel, initrds, case, logs, echo_l1=None, echo_l2=None):
     """Boots L1 with the case's devices; returns the lines of both consoles."""
+    if not case.card:
+        return boot(qemu, kernel, initrds, case, logs, echo_l1, echo_l2)
+    try:
+        case.card.start(os.path.join(logs, "card.log"))
+        return boot(qemu, kernel, initrds, case, logs, echo_l1, echo_l2)
+    finally:
+        case.card.stop()
+
+
+def boot(qemu, kernel, initrds, case, logs, echo_l1, echo_l2):
     initrd = os.path.join(logs, "initrd")
     with open(initrd, "wb") as out:
         for part in initrds:
@@ -73,11 +98,18 @@ def run_l0(qemu, kernel, initrds, case, logs, echo_l1=None, echo_l2=None):
                 out.write(f.read())
     l1 = Console(os.path.join(logs, "l1.log"), echo_l1)
     l2 = Console(os.path.join(logs, "l2.log"), echo_l2)
-    argv = qemu.argv("-M", case.l0_machine, "-m", str(case.l0_memory), *L0_ARGS,
-                     *(ACCEL_ICOUNT if case.icount else ACCEL), *IOMMU,
+    iommu, append = IOMMUS[case.iommu]
+    memory, devices = [], case.l0
+    if case.card:
+        # Another process reaches L1's memory through a descriptor.
+        memory = ["-object", f"memory-backend-memfd,id=mem,share=on,size={case.l0_memory}M",
+                  "-machine", "memory-backend=mem"]
+        devices = [*case.l0, *case.card.l0_args()]
+    argv = qemu.argv("-M", case.l0_machine, "-m", str(case.l0_memory), *memory, *L0_ARGS,
+                     *(ACCEL_ICOUNT if case.icount else ACCEL), *iommu,
                      "-serial", f"file:{l1.path}", "-serial", f"file:{l2.path}",
                      "-kernel", kernel.image, "-initrd", initrd,
-                     "-append", f"{L1_APPEND} {case.host_append}".strip(), *case.l0)
+                     "-append", " ".join(f"{L1_APPEND} {append} {case.host_append}".split()), *devices)
     with open(os.path.join(logs, "l0.cmd"), "w") as f:
         f.write(" ".join(f"'{a}'" if " " in a else a for a in argv) + "\n")
     start = time.monotonic()
@@ -86,8 +118,7 @@ def run_l0(qemu, kernel, initrds, case, logs, echo_l1=None, echo_l2=None):
                                    start_new_session=True, preexec_fn=die_with_parent)
     try:
         while process.poll() is None:
-            l1.poll()
-            l2.poll()
+            obey(case.card, l1.poll() + l2.poll())
             spent = time.monotonic() - start
             if spent > L1_UP_LIMIT * (3 if case.icount else 1) and not l1.seen("@@ l1-up"):
                 raise Hang("L1 did not come up")

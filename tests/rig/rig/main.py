@@ -1,5 +1,6 @@
 """tests/rig/run: builds the images, runs the cases, judges, prints a line each."""
 import argparse
+import dataclasses
 import glob
 import importlib.util
 import fcntl
@@ -8,6 +9,7 @@ import shutil
 import signal
 import sys
 import time
+import types
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
@@ -31,7 +33,10 @@ def load_cases():
         spec = importlib.util.spec_from_file_location("case_" + name.replace("-", "_"), path)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        cases[name] = module
+        for suffix, changes in getattr(module, "variants", {"": {}}).items():
+            cases[name + suffix] = types.SimpleNamespace(
+                __doc__=module.__doc__, case=dataclasses.replace(module.case, **changes),
+                judge=module.judge, disks=getattr(module, "disks", ()))
     return cases
 
 
@@ -60,12 +65,25 @@ class Rig:
 
     def __init__(self, vmm):
         self.vmm = vmm
-        self.kernel = fetch.Kernel()
+        self.kernel = fetch.Kernel()            # L2's
         self.qemu = fetch.Qemu()
         self.tools = fetch.Tools()
         self.modules = image.Modules(self.kernel)
-        self.host_base = image.cached_cpio("l1", image.host_files(self.tools, self.kernel, self.modules))
+        self.hosts = {}
         self.host_vmm = image.cached_cpio("vmm-" + vmm, self.vmm_files())
+
+    def host(self, series):
+        """(kernel, modules, image) of an L1."""
+        if series not in self.hosts:
+            kernel = fetch.Kernel(series)
+            modules = image.Modules(kernel)
+            base = image.cached_cpio("l1-" + series, image.host_files(self.tools, self.kernel, modules))
+            self.hosts[series] = kernel, modules, base
+        return self.hosts[series]
+
+    def l0_qemu(self, case):
+        """The newest only where it is needed: most cases were made with 10.0."""
+        return fetch.NewQemu() if case.card or case.iommu == "amd" else self.qemu
 
     def vmm_files(self):
         files = {"/vmm/vmm.sh": image.text(f"host/vmm-{self.vmm}.sh")}
@@ -80,6 +98,7 @@ class Rig:
     def images(self, case, logs, measuring):
         """The parts of L1's initramfs; L2's is one of the files in it."""
         extra = self.tools.lspci_files() if case.lspci else {}
+        _, host_modules, host_base = self.host(case.host_kernel)
         guest = open(image.cached_cpio("l2", image.guest_files(self.tools)), "rb").read()
         loads = "".join(f"load {m}\n" for m in case.guest_modules)
         guest += image.cpio({"/case.sh": (loads + case.guest).encode(), **extra, **case.guest_files,
@@ -93,8 +112,8 @@ class Rig:
             "/case/settings": settings.encode(),
             "/case/guest.cpio": guest,
             **({"/l2/vmlinux": vmlinux.cached(self.kernel.image)} if case.with_vmlinux else {}),
-            **case.host_files, **self.modules.files(case.host_modules)}))
-        return [self.host_base, self.host_vmm, part]
+            **case.host_files, **host_modules.files(case.host_modules)}))
+        return [host_base, self.host_vmm, part]
 
     def run(self, name, module, echo_l1=None, echo_l2=None, measuring=False):
         """One boot of L1; the Result, not yet judged."""
@@ -104,7 +123,7 @@ class Rig:
         for disk in getattr(module, "disks", ()):
             disk.prepare()
         parts = self.images(module.case, logs, measuring)
-        host, guest = machine.run_l0(self.qemu, self.kernel, parts, module.case, logs, echo_l1, echo_l2)
+        host, guest = machine.run_l0(self.l0_qemu(module.case), self.host(module.case.host_kernel)[0], parts, module.case, logs, echo_l1, echo_l2)
         os.unlink(parts[-1])
         return Result(module.case, self.vmm, host, guest)
 
