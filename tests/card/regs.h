@@ -59,8 +59,9 @@
 #define CARD_DONE 0x30	   /* operations ended since reset */
 #define CARD_SENT 0x34	   /* interrupts sent since reset */
 #define CARD_UNSENT 0x38   /* interrupts nobody wanted: no vector enabled */
-#define CARD_PENDING 0x3c  /* INTx: read which vectors wait; write 1s to clear \
-			    */
+#define CARD_PENDING                                                       \
+	0x3c		     /* INTx: vectors that wait; writing 1s clears \
+			      */
 #define CARD_MEMORY_LOW 0x40 /* bytes of card memory */
 #define CARD_MEMORY_HIGH 0x44
 #define CARD_SCRATCH 0x48 /* keeps what is written, 0 after a reset */

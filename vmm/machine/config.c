@@ -86,13 +86,19 @@ static int set_hugepages(struct config *c, const char *v, struct err *e)
 	return 0;
 }
 
+static int add_function(struct config *c, enum config_backend backend,
+			const char *v, struct err *e)
+{
+	if (c->n_functions == CONFIG_MAX_FUNCTIONS)
+		return err_set(e, -EINVAL, "more than %d functions",
+			       CONFIG_MAX_FUNCTIONS);
+	c->function[c->n_functions++] = (struct config_function){ backend, v };
+	return 0;
+}
+
 static int set_vfio(struct config *c, const char *v, struct err *e)
 {
-	if (c->n_vfio == CONFIG_MAX_VFIO)
-		return err_set(e, -EINVAL, "more than %d functions",
-			       CONFIG_MAX_VFIO);
-	c->vfio[c->n_vfio++] = v;
-	return 0;
+	return add_function(c, CONFIG_VFIO, v, e);
 }
 
 static int set_console(struct config *c, const char *v, struct err *e)

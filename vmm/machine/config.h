@@ -19,7 +19,15 @@
 
 #include "vmm/base/err.h"
 
-enum { CONFIG_MAX_VFIO = 30 };
+enum { CONFIG_MAX_FUNCTIONS = 30 };
+
+/* Who has a function: the host's kernel, or a vfio-user server. */
+enum config_backend { CONFIG_VFIO, CONFIG_BACKENDS };
+
+struct config_function {
+	enum config_backend backend;
+	const char *text; /* as given */
+};
 
 enum config_action { CONFIG_RUN, CONFIG_HELP, CONFIG_VERSION };
 
@@ -31,8 +39,8 @@ struct config {
 	uint64_t mem;	    /* bytes, multiple of 2 MiB, at least 64 MiB */
 	unsigned cpus;	    /* 1 to 255 */
 	bool hugepages;
-	const char *vfio[CONFIG_MAX_VFIO]; /* as given */
-	unsigned n_vfio;
+	struct config_function function[CONFIG_MAX_FUNCTIONS];
+	unsigned n_functions;
 	const char *console;   /* "stdio" by default */
 	unsigned timeout_s;    /* 0: none */
 	const char *trace;     /* NULL: off */

@@ -7,49 +7,23 @@
 #include <string.h>
 
 #include "pcie/bar.h"
-#include "vfio/group.h"
 #include "vmm/arch.h"
 #include "vmm/base/bytes.h"
 #include "vmm/base/sys.h"
 #include "vmm/base/trace.h"
-#include "vmm/machine/limits.h"
 #include "vmm/machine/trace.h"
 
 /* Root ports are devices 1 to 30 of the root bus; 0 is the host bridge and 31
  * the LPC bridge. */
 enum { FIRST_PORT = 1 };
 
-/* -------- what the command line names, before KVM is touched -------- */
-
-static int find_functions(struct machine *m, struct err *e)
-{
-	const struct config *c = m->config;
-	int rc;
-
-	for (unsigned i = 0; i < c->n_vfio; i++) {
-		struct assigned *a = &m->assigned[i];
-
-		rc = vfio_options_parse(c->vfio[i], &a->options, e);
-		if (rc == 0)
-			rc = vfio_function_find(a->options.host, &a->function,
-						e);
-		if (rc < 0)
-			return err_in(e, rc, "vfio");
-		for (unsigned k = 0; k < i; k++)
-			if (!strcmp(a->function.bdf,
-				    m->assigned[k].function.bdf))
-				return err_set(e, -EINVAL,
-					       "vfio: %s was given twice",
-					       a->function.bdf);
-	}
-	return 0;
-}
-
 /* -------- guest memory -------- */
 
 static int add_ram(struct machine *m, struct err *e)
 {
-	unsigned flags = m->config->hugepages ? MEM_HUGEPAGES : MEM_PLAIN;
+	unsigned flags =
+		(m->config->hugepages ? MEM_HUGEPAGES : MEM_PLAIN) |
+		(assignment_shares_ram(&m->assignment) ? MEM_SHARED : 0);
 	const struct range *r[] = { &m->board.low, &m->board.high };
 	int rc;
 
@@ -96,85 +70,11 @@ static int claim_all(struct machine *m, struct err *e)
 	return rc;
 }
 
-/* -------- assigned functions -------- */
-
-struct prefault {
-	struct machine *m;
-	struct err err;
-	int rc;
-};
-
-static void *prefault_thread(void *arg)
-{
-	struct prefault *p = arg;
-
-	trace_thread("prefault");
-	p->rc = mem_prefault(&p->m->vm.mem, &p->err);
-	return NULL;
-}
-
-static int attach_functions(struct machine *m, struct err *e)
-{
-	int rc;
-
-	rc = vfio_group_iommu_open(m->vm.fd, &m->iommu, e);
-	if (rc < 0)
-		return err_in(e, rc, "vfio");
-	for (unsigned i = 0; i < m->config->n_vfio; i++) {
-		struct assigned *a = &m->assigned[i];
-
-		rc = vfio_device_open(&m->vm, m->iommu, &a->function,
-				      &a->options, &a->device, e);
-		if (rc < 0)
-			return err_in(e, rc, "vfio");
-		m->n_assigned = i + 1;
-		trace_phase("opened function", a->function.bdf);
-	}
-	return 0;
-}
-
-/* Opening a function sleeps for about 100 ms (the kernel resets it); RAM is
- * populated meanwhile. Then all of it is mapped, once. */
-static int assign_functions(struct machine *m, struct err *e)
-{
-	struct prefault p = { .m = m };
-	pthread_t worker;
-	int rc, started;
-
-	if (m->config->n_vfio == 0)
-		return 0;
-	limits_raise_fds(m->config->n_vfio);
-	rc = vfio_memlock_check(mem_ram_size(&m->vm.mem), e);
-	if (rc < 0)
-		return err_in(e, rc, "vfio");
-	started = pthread_create(&worker, NULL, prefault_thread, &p);
-	rc = attach_functions(m, e);
-	if (started == 0)
-		pthread_join(worker, NULL);
-	else
-		prefault_thread(&p);
-	if (rc < 0)
-		return rc;
-	if (p.rc < 0) {
-		*e = p.err;
-		return p.rc;
-	}
-	trace_phase("guest memory populated", "");
-	rc = vfio_dma_open(&m->dma, m->iommu, &m->vm.mem, e);
-	trace_phase("guest memory mapped for DMA", "");
-	return rc < 0 ? err_in(e, rc, "vfio") : 0;
-}
-
 static bool withdraw(struct vm *vm, gpa_t gpa, void *arg)
 {
 	struct machine *m = arg;
-	bool found = false;
 
-	/* All of them: an older KVM does not say where it failed. */
-	for (unsigned i = 0; i < m->n_assigned; i++)
-		if (vfio_device_withdraw(m->assigned[i].device, gpa))
-			found = true;
-	return found;
+	return assignment_withdraw(&m->assignment, gpa);
 }
 
 /* -------- PCI -------- */
@@ -186,7 +86,7 @@ static void reset_by_cf9(struct pci_host *h)
 
 static int place_function(struct machine *m, unsigned i, struct err *e)
 {
-	struct assigned *a = &m->assigned[i];
+	struct assigned *a = &m->assignment.function[i];
 	int rc;
 
 	pci_port_init(&a->port, i + 1);
@@ -201,11 +101,12 @@ static int place_function(struct machine *m, unsigned i, struct err *e)
 
 static int build_pci(struct machine *m, struct err *e)
 {
+	const struct assignment *a = &m->assignment;
 	struct pci_demand demand = { 0 };
 	int rc;
 
-	for (unsigned i = 0; i < m->n_assigned; i++)
-		pci_demand_add(&demand, vfio_device_pci(m->assigned[i].device));
+	for (unsigned i = 0; i < a->n_open; i++)
+		pci_demand_add(&demand, vfio_device_pci(a->function[i].device));
 	rc = board_place_pci(&m->board, &demand, arch_phys_bits(&m->vm),
 			     arch_has_ht_hole(&m->vm), e);
 	if (rc < 0)
@@ -214,21 +115,11 @@ static int build_pci(struct machine *m, struct err *e)
 	if (rc < 0)
 		return rc;
 	m->host.reset = reset_by_cf9;
-	for (unsigned i = 0; rc == 0 && i < m->n_assigned; i++)
+	for (unsigned i = 0; rc == 0 && i < a->n_open; i++)
 		rc = place_function(m, i, e);
 	if (rc == 0)
 		rc = pci_host_assign(&m->host, e);
 	return rc < 0 ? err_in(e, rc, "pci") : 0;
-}
-
-/* INTx, which depends on the place a function got. */
-static int wire_functions(struct machine *m, struct err *e)
-{
-	int rc = 0;
-
-	for (unsigned i = 0; rc == 0 && i < m->n_assigned; i++)
-		rc = vfio_device_wire(m->assigned[i].device, e);
-	return rc < 0 ? err_in(e, rc, "vfio") : 0;
 }
 
 /* -------- the board's own devices -------- */
@@ -300,9 +191,9 @@ static void describe(struct machine *m)
 	p->n_cpus = m->vm.n_vcpus;
 	for (unsigned i = 0; i < p->n_cpus; i++)
 		p->cpu_id[i] = arch_cpu_id(&m->vm, i);
-	p->n_ports = m->n_assigned;
-	for (unsigned i = 0; i < m->n_assigned; i++)
-		p->port_devfn[i] = m->assigned[i].port.dev.devfn;
+	p->n_ports = m->assignment.n_open;
+	for (unsigned i = 0; i < p->n_ports; i++)
+		p->port_devfn[i] = m->assignment.function[i].port.dev.devfn;
 	p->cmdline = m->config->append;
 }
 
@@ -316,7 +207,7 @@ static int build_hardware(struct machine *m, struct err *e)
 	rc = add_ram(m, e);
 	if (rc < 0)
 		return rc;
-	rc = assign_functions(m, e);
+	rc = assignment_open(&m->assignment, &m->vm, e);
 	if (rc < 0)
 		return rc;
 	rc = vm_create_cpus(&m->vm, m->config->cpus, e);
@@ -329,7 +220,7 @@ static int build_hardware(struct machine *m, struct err *e)
 	rc = build_pci(m, e);
 	if (rc < 0)
 		return rc;
-	rc = wire_functions(m, e);
+	rc = assignment_wire(&m->assignment, e);
 	if (rc < 0)
 		return rc;
 	return build_devices(m, e);
@@ -345,7 +236,7 @@ static int machine_build(struct machine *m, struct err *e)
 		rc = boot_open(&m->boot, c->kernel, c->initrd, e);
 	if (rc < 0)
 		return rc;
-	rc = find_functions(m, e);
+	rc = assignment_find(&m->assignment, c, e);
 	if (rc < 0)
 		return rc;
 	rc = vm_open(&m->vm, e);
@@ -405,27 +296,13 @@ void machine_close(struct machine *m)
 	rtc_close(&m->rtc, &m->vm);
 	uart16550_close(&m->uart);
 	console_close(&m->console);
-	/* Functions go before the ports they hang from, and both before the
-	 * root bus; RAM stays mapped for DMA until every function is closed,
-	 * that is, reset (VFIO-DMA-11). */
-	for (unsigned i = m->n_assigned; i-- > 0;) {
-		vfio_device_close(m->assigned[i].device);
-		m->assigned[i].device = NULL;
-	}
-	for (unsigned i = CONFIG_MAX_VFIO; i-- > 0;) {
-		if (m->assigned[i].port_made)
-			pci_port_fini(&m->assigned[i].port);
-		m->assigned[i].port_made = false;
-	}
-	m->n_assigned = 0;
+	/* Functions and ports before the root bus. */
+	assignment_close_functions(&m->assignment);
 	pci_host_close(&m->host);
 	for (unsigned i = m->n_claims; i-- > 0;)
 		bus_remove(&m->vm.mmio, &m->claims[i]);
 	m->n_claims = 0;
-	vfio_dma_close(&m->dma);
-	if (m->iommu)
-		m->iommu->ops->close(m->iommu);
-	m->iommu = NULL;
+	assignment_close_spaces(&m->assignment);
 	if (m->signals.listed)
 		loop_remove(&m->vm.loop, &m->signals);
 	sys_close(&m->signal_fd);

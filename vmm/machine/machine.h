@@ -11,22 +11,11 @@
 #include "devices/uart16550.h"
 #include "firmware/platform.h"
 #include "pcie/host.h"
-#include "vfio/device.h"
-#include "vfio/dma.h"
-#include "vfio/vfio.h"
+#include "vmm/machine/assignment.h"
 #include "vmm/machine/boot.h"
 #include "vmm/machine/config.h"
 #include "vmm/machine/x86_64/board.h"
 #include "vmm/vm.h"
-
-/* A function given to the guest, alone below a root port of its own. */
-struct assigned {
-	struct vfio_options options;
-	struct vfio_function function;
-	struct vfio_device *device;
-	struct pci_port port;
-	bool port_made;
-};
 
 struct machine {
 	const struct config *config;
@@ -41,10 +30,7 @@ struct machine {
 	struct region claims[6]; /* RAM and interrupt controllers on the bus */
 	unsigned n_claims;
 	struct pci_host host;
-	struct vfio_iommu *iommu;
-	struct vfio_dma dma;
-	struct assigned assigned[CONFIG_MAX_VFIO];
-	unsigned n_assigned;
+	struct assignment assignment;
 	int signal_fd;
 	struct loop_fd signals;
 };

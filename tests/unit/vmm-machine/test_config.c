@@ -64,7 +64,7 @@ static void a_kernel_is_enough(void **state)
 	assert_int_equal(c.mem, 512 * MIB);
 	assert_int_equal(c.cpus, 1);
 	assert_false(c.hugepages);
-	assert_int_equal(c.n_vfio, 0);
+	assert_int_equal(c.n_functions, 0);
 	assert_string_equal(c.console, "stdio");
 	assert_int_equal(c.timeout_s, 0);
 	assert_null(c.trace);
@@ -87,9 +87,9 @@ static void every_option_is_understood(void **state)
 	assert_int_equal(c.mem, 2048 * MIB);
 	assert_int_equal(c.cpus, 4);
 	assert_true(c.hugepages);
-	assert_int_equal(c.n_vfio, 2);
-	assert_string_equal(c.vfio[0], "0000:01:00.0");
-	assert_string_equal(c.vfio[1], "02:00.0,cfg-gaps=block");
+	assert_int_equal(c.n_functions, 2);
+	assert_string_equal(c.function[0].text, "0000:01:00.0");
+	assert_string_equal(c.function[1].text, "02:00.0,cfg-gaps=block");
 	assert_string_equal(c.console, "pty");
 	assert_int_equal(c.timeout_s, 60);
 	assert_string_equal(c.trace, "host,pci:/t");
@@ -106,7 +106,7 @@ static void a_value_may_follow_an_equals_sign(void **state)
 	assert_string_equal(c.kernel, "k");
 	assert_string_equal(c.append, "a=b");
 	assert_int_equal(c.mem, 64 * MIB);
-	assert_string_equal(c.vfio[0], "01:00.0,x=y");
+	assert_string_equal(c.function[0].text, "01:00.0,x=y");
 	assert_string_equal(c.console, "file:/a=b");
 }
 
@@ -151,9 +151,9 @@ static void thirty_functions_fit(void **state)
 	struct config c;
 	struct err e;
 
-	for (unsigned i = 0; i < CONFIG_MAX_VFIO; i++)
+	for (unsigned i = 0; i < CONFIG_MAX_FUNCTIONS; i++)
 		strcat(line, " --vfio 01:00.0");
-	assert_int_equal(accept(line).n_vfio, CONFIG_MAX_VFIO);
+	assert_int_equal(accept(line).n_functions, CONFIG_MAX_FUNCTIONS);
 	strcat(line, " --vfio 01:00.0");
 	assert_int_equal(parse(line, &c, &e), -EINVAL);
 	assert_string_equal(e.text, "--vfio: more than 30 functions");

@@ -60,8 +60,8 @@ static struct config config_of_disk(void)
 		.append = "console=ttyS0",
 		.mem = 64 * MIB,
 		.cpus = 2,
-		.vfio = { BDF },
-		.n_vfio = 1,
+		.function = { { CONFIG_VFIO, BDF } },
+		.n_functions = 1,
 		.console = "none",
 		.debug_exit = 0xf4,
 	};
@@ -191,8 +191,8 @@ static void same_function_twice_is_refused(void **state)
 	fake_pci_add(&disk);
 	put_kernel();
 	swept.config = config_of_disk();
-	swept.config.vfio[1] = "01:00.0";
-	swept.config.n_vfio = 2;
+	swept.config.function[1].text = "01:00.0";
+	swept.config.n_functions = 2;
 	assert_true(machine_open(&swept.machine, &swept.config, &e) < 0);
 	assert_string_equal(e.text, "vfio: " BDF " was given twice");
 }
@@ -207,7 +207,7 @@ static void kernel_larger_than_ram_says_how_much_it_needs(void **state)
 	le32_store(image + 0x260, 100 * MIB);
 	fake_blob("/boot/bzImage", image, sizeof(image));
 	swept.config = config_of_disk();
-	swept.config.n_vfio = 0;
+	swept.config.n_functions = 0;
 	assert_int_equal(machine_open(&swept.machine, &swept.config, &e),
 			 -ENOMEM);
 	assert_non_null(strstr(e.text, "needs guest memory up to 11"));

@@ -1,0 +1,233 @@
+/* machine/assignment.c - see assignment.h */
+#include "vmm/machine/assignment.h"
+
+#include <string.h>
+
+#include "vfio/group.h"
+#include "vmm/base/bytes.h"
+#include "vmm/machine/limits.h"
+#include "vmm/machine/trace.h"
+
+/* -------- backends -------- */
+
+static int open_kernel_space(struct vm *vm, struct vfio_iommu **out,
+			     struct err *e)
+{
+	return vfio_group_iommu_open(vm->fd, out, e);
+}
+
+static const struct backend {
+	/* What follows the option: spelling, then the function it names. */
+	int (*parse)(const char *text, struct vfio_options *out, struct err *e);
+	int (*find)(const char *host, struct vfio_function *out, struct err *e);
+	int (*open_space)(struct vm *vm, struct vfio_iommu **out,
+			  struct err *e);
+	bool locks_ram;	 /* DMA goes to pinned pages */
+	bool shares_ram; /* DMA is another process's loads and stores */
+} backends[CONFIG_BACKENDS] = {
+	[CONFIG_VFIO] = {
+		.parse = vfio_options_parse,
+		.find = vfio_function_find,
+		.open_space = open_kernel_space,
+		.locks_ram = true,
+	},
+};
+
+static unsigned count(const struct assignment *a, enum config_backend b)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < a->n; i++)
+		n += a->function[i].backend == b;
+	return n;
+}
+
+static bool any(const struct assignment *a, bool locks, bool shares)
+{
+	for (unsigned i = 0; i < a->n; i++) {
+		const struct backend *b = &backends[a->function[i].backend];
+
+		if ((locks && b->locks_ram) || (shares && b->shares_ram))
+			return true;
+	}
+	return false;
+}
+
+bool assignment_shares_ram(const struct assignment *a)
+{
+	return any(a, false, true);
+}
+
+/* -------- what the command line names -------- */
+
+static int find_one(struct assigned *f, const struct config_function *c,
+		    struct err *e)
+{
+	const struct backend *b = &backends[c->backend];
+	int rc;
+
+	f->backend = c->backend;
+	rc = b->parse(c->text, &f->options, e);
+	if (rc == 0)
+		rc = b->find(f->options.host, &f->function, e);
+	return rc < 0 ? err_in(e, rc, "vfio") : 0;
+}
+
+int assignment_find(struct assignment *a, const struct config *c, struct err *e)
+{
+	for (unsigned i = 0; i < c->n_functions; i++) {
+		struct assigned *f = &a->function[i];
+		int rc = find_one(f, &c->function[i], e);
+
+		if (rc < 0)
+			return rc;
+		for (unsigned k = 0; k < i; k++)
+			if (strcmp(f->function.bdf,
+				   a->function[k].function.bdf) == 0)
+				return err_set(e, -EINVAL,
+					       "vfio: %s was given twice",
+					       f->function.bdf);
+		a->n = i + 1;
+	}
+	return 0;
+}
+
+/* -------- open -------- */
+
+struct prefault {
+	struct mem *mem;
+	struct err err;
+	int rc;
+};
+
+static void *prefault_thread(void *arg)
+{
+	struct prefault *p = arg;
+
+	trace_thread("prefault");
+	p->rc = mem_prefault(p->mem, &p->err);
+	return NULL;
+}
+
+static int attach_all(struct assignment *a, struct vm *vm, struct err *e)
+{
+	for (unsigned i = 0; i < a->n; i++) {
+		struct assigned *f = &a->function[i];
+		struct vfio_iommu **space = &a->iommu[f->backend];
+		int rc = 0;
+
+		if (!*space)
+			rc = backends[f->backend].open_space(vm, space, e);
+		if (rc == 0)
+			rc = vfio_device_open(vm, *space, &f->function,
+					      &f->options, &f->device, e);
+		if (rc < 0)
+			return err_in(e, rc, "vfio");
+		a->n_open = i + 1;
+		trace_phase("opened function", f->function.bdf);
+	}
+	return 0;
+}
+
+/* Opening a function sleeps for about 100 ms (the kernel resets it); RAM is
+ * populated meanwhile. */
+static int attach_and_populate(struct assignment *a, struct vm *vm,
+			       struct err *e)
+{
+	struct prefault p = { .mem = &vm->mem };
+	bool populate = any(a, true, false); /* else pages come when touched */
+	pthread_t worker;
+	int rc, started = -1;
+
+	if (populate)
+		started = pthread_create(&worker, NULL, prefault_thread, &p);
+	rc = attach_all(a, vm, e);
+	if (started == 0)
+		pthread_join(worker, NULL);
+	else if (populate)
+		prefault_thread(&p);
+	if (rc < 0)
+		return rc;
+	if (p.rc < 0) {
+		*e = p.err;
+		return p.rc;
+	}
+	trace_phase("guest memory populated", "");
+	return 0;
+}
+
+static int map_ram(struct assignment *a, struct vm *vm, struct err *e)
+{
+	for (unsigned b = 0; b < CONFIG_BACKENDS; b++) {
+		int rc = 0;
+
+		if (a->iommu[b])
+			rc = vfio_dma_open(&a->dma[b], a->iommu[b], &vm->mem,
+					   e);
+		if (rc < 0)
+			return err_in(e, rc, "vfio");
+	}
+	trace_phase("guest memory mapped for DMA", "");
+	return 0;
+}
+
+int assignment_open(struct assignment *a, struct vm *vm, struct err *e)
+{
+	int rc = 0;
+
+	if (a->n == 0)
+		return 0;
+	limits_raise_fds(a->n);
+	if (count(a, CONFIG_VFIO) > 0)
+		rc = vfio_memlock_check(mem_ram_size(&vm->mem), e);
+	if (rc < 0)
+		return err_in(e, rc, "vfio");
+	rc = attach_and_populate(a, vm, e);
+	return rc < 0 ? rc : map_ram(a, vm, e);
+}
+
+/* -------- in the machine -------- */
+
+int assignment_wire(struct assignment *a, struct err *e)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; rc == 0 && i < a->n_open; i++)
+		rc = vfio_device_wire(a->function[i].device, e);
+	return rc < 0 ? err_in(e, rc, "vfio") : 0;
+}
+
+bool assignment_withdraw(struct assignment *a, gpa_t gpa)
+{
+	bool found = false;
+
+	/* All of them: an older KVM does not say where it failed. */
+	for (unsigned i = 0; i < a->n_open; i++)
+		if (vfio_device_withdraw(a->function[i].device, gpa))
+			found = true;
+	return found;
+}
+
+void assignment_close_functions(struct assignment *a)
+{
+	for (unsigned i = a->n_open; i-- > 0;) {
+		vfio_device_close(a->function[i].device);
+		a->function[i].device = NULL;
+	}
+	a->n_open = 0;
+	for (unsigned i = CONFIG_MAX_FUNCTIONS; i-- > 0;) {
+		if (a->function[i].port_made)
+			pci_port_fini(&a->function[i].port);
+		a->function[i].port_made = false;
+	}
+}
+
+void assignment_close_spaces(struct assignment *a)
+{
+	for (unsigned b = CONFIG_BACKENDS; b-- > 0;) {
+		vfio_dma_close(&a->dma[b]);
+		if (a->iommu[b])
+			a->iommu[b]->ops->close(a->iommu[b]);
+		a->iommu[b] = NULL;
+	}
+}

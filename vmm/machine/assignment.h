@@ -1,0 +1,53 @@
+/* machine/assignment.h - the functions that the command line gives to the guest
+ *
+ * Each function comes from a backend: the host's kernel (--vfio) or a vfio-user
+ * server (--vfio-user). A backend has one I/O address space for all functions
+ * of its kind, made when the first is attached; guest RAM is mapped into each.
+ */
+#ifndef MACHINE_ASSIGNMENT_H
+#define MACHINE_ASSIGNMENT_H
+
+#include "pcie/port.h"
+#include "vfio/device.h"
+#include "vfio/dma.h"
+#include "vfio/vfio.h"
+#include "vmm/machine/config.h"
+#include "vmm/vm.h"
+
+struct assigned {
+	enum config_backend backend;
+	struct vfio_options options;
+	struct vfio_function function;
+	struct vfio_device *device; /* NULL: not open */
+	struct pci_port port;
+	bool port_made;
+};
+
+struct assignment {
+	struct vfio_iommu *iommu[CONFIG_BACKENDS]; /* NULL: none */
+	struct vfio_dma dma[CONFIG_BACKENDS];
+	struct assigned function[CONFIG_MAX_FUNCTIONS];
+	unsigned n;	 /* named on the command line */
+	unsigned n_open; /* of these, the first so many are open */
+};
+
+/* Read the options and look for the functions, before KVM is touched. *a is
+ * zeroed by the caller. */
+int assignment_find(struct assignment *a, const struct config *c,
+		    struct err *e);
+/* Must guest RAM be mappable by another process? */
+bool assignment_shares_ram(const struct assignment *a);
+/* Open every function and map guest RAM for DMA; RAM is there already, the
+ * vCPUs are not. Populates RAM meanwhile. */
+int assignment_open(struct assignment *a, struct vm *vm, struct err *e);
+/* INTx, which depends on the place that a function got. */
+int assignment_wire(struct assignment *a, struct err *e);
+/* As struct vm's withdraw. */
+bool assignment_withdraw(struct assignment *a, gpa_t gpa);
+/* Functions first, the ports they hang from next; RAM stays mapped for DMA
+ * until every function is closed, that is, reset (VFIO-DMA-11), and goes with
+ * the address spaces at the end. Safe half-built and twice. */
+void assignment_close_functions(struct assignment *a);
+void assignment_close_spaces(struct assignment *a);
+
+#endif
