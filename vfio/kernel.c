@@ -11,12 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
+#include "vfio/areas.h"
 #include "vfio/info.h"
+#include "vfio/place.h"
 #include "vmm/base/bytes.h"
 #include "vmm/base/sys.h"
-#include "vmm/base/trace.h"
 
 struct kernel_dev {
 	struct vfio_dev dev;
@@ -24,7 +24,6 @@ struct kernel_dev {
 	void (*released)(void *arg);
 	void *arg;
 	uint64_t offset[VFIO_PCI_NUM_REGIONS]; /* in the fd */
-	uint32_t flags[VFIO_PCI_NUM_REGIONS];
 };
 
 static struct kernel_dev *kernel_of(struct vfio_dev *d)
@@ -34,82 +33,10 @@ static struct kernel_dev *kernel_of(struct vfio_dev *d)
 
 /* -------- regions -------- */
 
-/* The kernel's list replaces the whole region, even if it is empty. */
-static void sparse_areas(struct vfio_region *r, const void *cap, size_t room)
-{
-	const struct vfio_region_info_cap_sparse_mmap *s = cap;
-	size_t fit = (room - sizeof(*s)) / sizeof(s->areas[0]);
-	unsigned n = s->nr_areas < fit ? s->nr_areas : (unsigned)fit;
-
-	for (unsigned i = 0; i < n && r->n_areas < VFIO_MAX_AREAS; i++) {
-		struct range a = { s->areas[i].offset, s->areas[i].size };
-
-		if (a.size != 0)
-			r->area[r->n_areas++] = a;
-	}
-}
-
-static int by_base(const void *a, const void *b)
-{
-	const struct range *x = a, *y = b;
-
-	return x->base < y->base ? -1 : x->base > y->base;
-}
-
-/* Page aligned, inside the region, not overlapping. */
-static bool areas_are_sane(struct vfio_region *r)
-{
-	uint64_t page = sys_page_size();
-	uint64_t end = align_up(r->size, page);
-
-	qsort(r->area, r->n_areas, sizeof(r->area[0]), by_base);
-	for (unsigned i = 0; i < r->n_areas; i++) {
-		const struct range *a = &r->area[i];
-
-		if ((a->base | a->size) % page != 0 ||
-		    !range_fits(0, end, a->base, a->size))
-			return false;
-		if (i > 0 &&
-		    range_overlaps(a[-1].base, a[-1].size, a->base, a->size))
-			return false;
-	}
-	return true;
-}
-
-static void find_areas(const struct kernel_dev *k, unsigned index,
-		       const struct vfio_region_info *info, size_t size,
-		       struct vfio_region *r)
-{
-	uint32_t first =
-		info->flags & VFIO_REGION_INFO_FLAG_CAPS ? info->cap_offset : 0;
-	const void *sparse;
-
-	r->msix_mappable = vfio_info_cap(info, size, first,
-					 VFIO_REGION_INFO_CAP_MSIX_MAPPABLE,
-					 sizeof(struct vfio_info_cap_header));
-	if (!(r->flags & VFIO_REGION_INFO_FLAG_MMAP) || r->size == 0)
-		return;
-	sparse = vfio_info_cap(info, size, first,
-			       VFIO_REGION_INFO_CAP_SPARSE_MMAP,
-			       sizeof(struct vfio_region_info_cap_sparse_mmap));
-	if (sparse)
-		sparse_areas(r, sparse, vfio_info_room(info, size, sparse));
-	else /* a BAR smaller than a page: the kernel reserved the rest of it */
-		r->area[r->n_areas++] =
-			(struct range){ 0, align_up(r->size, sys_page_size()) };
-	if (!areas_are_sane(r)) {
-		log_warn("vfio: %s: region %u: the kernel's list of areas that "
-			 "may be mapped makes no sense, so none is",
-			 k->dev.name, index);
-		r->n_areas = 0;
-	}
-}
-
 static int kernel_region(struct vfio_dev *d, unsigned index,
 			 struct vfio_region *out, struct err *e)
 {
 	struct kernel_dev *k = kernel_of(d);
-	struct vfio_region r = { 0 };
 	const struct vfio_region_info *info;
 	void *buf;
 	int rc;
@@ -121,13 +48,9 @@ static int kernel_region(struct vfio_dev *d, unsigned index,
 	if (rc < 0)
 		return err_in(e, rc, "region %u", index);
 	info = buf;
-	r.size = info->size;
-	r.flags = info->flags;
-	find_areas(k, index, info, (size_t)rc, &r);
+	vfio_region_parse(info, (size_t)rc, k->dev.name, index, out);
 	k->offset[index] = info->offset;
-	k->flags[index] = info->flags;
 	free(buf);
-	*out = r;
 	return 0;
 }
 
@@ -166,42 +89,13 @@ static int kernel_write(struct vfio_dev *d, unsigned index, uint64_t off,
 			"write", index, off, e);
 }
 
-/* Huge entries in KVM's and the IOMMU's tables need host address and device
- * address to be equal modulo 2 MiB or 1 GiB. A BAR is naturally aligned, so
- * its offset stands in for the device address. Reserve more than is needed,
- * map inside, give the rest back. */
 static int kernel_map(struct vfio_dev *d, unsigned index, uint64_t off,
 		      uint64_t n, int prot, void **out, struct err *e)
 {
 	struct kernel_dev *k = kernel_of(d);
-	uint64_t align = 1ull << (63 - __builtin_clzll(n));
-	uint64_t head;
-	void *room;
-	uint8_t *at;
-	int rc;
+	struct vfio_source s = { k->fd, k->offset[index], index };
 
-	if (align > 1ull << 30)
-		align = 1ull << 30;
-	rc = sys_mmap(n + align, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0,
-		      &room);
-	if (rc < 0)
-		return err_sys(e, rc, "cannot reserve %#llx bytes of addresses",
-			       (unsigned long long)(n + align));
-	head = (off - (uint64_t)(uintptr_t)room) & (align - 1);
-	at = (uint8_t *)room + head;
-	rc = sys_mmap_fixed(at, n, prot, MAP_SHARED, k->fd,
-			    k->offset[index] + off);
-	if (rc < 0) {
-		sys_munmap(room, n + align);
-		return err_sys(e, rc, "cannot map region %u at %#llx", index,
-			       (unsigned long long)off);
-	}
-	if (head != 0)
-		sys_munmap(room, head);
-	if (align - head != 0)
-		sys_munmap(at + n, align - head);
-	*out = at;
-	return 0;
+	return vfio_place(&s, off, n, prot, out, e);
 }
 
 /* -------- interrupts -------- */
