@@ -399,6 +399,7 @@ static void raise_fd_limit(void)
 void fake_reset(void)
 {
 	raise_fd_limit();
+	fake_servers_stop();
 	fake_lock();
 	memory_reset();
 	for (int i = 0; i < FAKE_MAX_FDS; i++) {

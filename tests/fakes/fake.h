@@ -4,7 +4,7 @@
  *     calls.c   the functions of sys.h that work on fds and paths
  *     events.c  eventfds (with listeners), epoll, timers, time, limits
  *     memory.c  mappings
- *     files.c   the table of paths
+ *     files.c   the table of paths         sockets.c  servers behind sockets
  *     kvm.c     /dev/kvm, VMs, slots      kvm_vcpu.c vCPUs
  *     kvm_irq.c routes, irqfds, lines     cpuid.c    what CPUs can do
  *     vfio.c    containers and groups     vfio_dma.c type1 maps
@@ -154,6 +154,12 @@ bool eventfd_has_listener(const struct obj *eventfd,
 void eventfd_signal(struct obj *o);
 uint64_t eventfd_take(struct obj *o);
 bool eventfd_is_ready(const struct obj *o);
+
+/* -------- sockets.c -------- */
+
+/* The object behind the next descriptor that the program sent to the server's
+ * end @fd; the caller gives it back with obj_release. NULL: none was sent. */
+struct obj *socket_sent(int fd);
 
 /* -------- kvm.c, kvm_vcpu.c, kvm_irq.c, cpuid.c -------- */
 

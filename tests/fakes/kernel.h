@@ -119,6 +119,20 @@ void fake_real(const char *prefix);
 /* What a file contains now; returns the number of bytes, or -1. */
 long fake_file_read(const char *path, void *buf, size_t n);
 
+/* -------- other processes behind sockets -------- */
+
+/* Whoever connects to @path is served by @fn, in a thread of its own, with the
+ * other end of the socket in blocking mode; it is closed when @fn returns.
+ * fake_reset ends the connection and waits for @fn. @fn uses the real kernel's
+ * calls. */
+typedef void fake_server_fn(int fd, void *arg);
+void fake_server(const char *path, fake_server_fn *fn, void *arg);
+/* End all connections and wait for their @fn; no new ones are accepted. */
+void fake_servers_stop(void);
+/* sys_poll waits @ms at most, then the clock jumps by the rest; default: no
+ * jump. For tests of time limits. */
+void fake_impatient(unsigned ms);
+
 /* -------- host facts -------- */
 
 void fake_memory_total(uint64_t bytes); /* default 64 GiB */

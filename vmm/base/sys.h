@@ -113,6 +113,33 @@ uint64_t sys_now_ns(void);     /* CLOCK_MONOTONIC */
 int64_t sys_wall_s(void);      /* CLOCK_REALTIME, seconds since 1970 */
 void sys_sleep_ms(unsigned ms);
 
+/* -------- UNIX sockets -------- */
+
+enum { SYS_MAX_FDS = 253 }; /* in one message: the kernel's SCM_MAX_FD */
+
+/* Descriptors that came with a message: close-on-exec, the caller's. */
+struct sys_fds {
+	int fd[SYS_MAX_FDS];
+	unsigned n;
+	bool lost; /* there were more, but no room for them in this process */
+};
+
+/* Connect to the stream socket at @path. Returns a non-blocking fd; -EAGAIN:
+ * too many others wait to be accepted there. */
+int sys_connect(const char *path);
+/* Send what fits of @buf, and with its first byte @fds; no SIGPIPE. Returns the
+ * number of bytes, or -EAGAIN. */
+ssize_t sys_send(int fd, const void *buf, size_t n, const int *fds,
+		 unsigned n_fds);
+/* Receive at most @n bytes, and the descriptors that came with them. 0: the
+ * other end is closed. -EAGAIN: nothing is there. */
+ssize_t sys_recv(int fd, void *buf, size_t n, struct sys_fds *out);
+/* Let both ends read "closed". */
+void sys_shutdown(int fd);
+/* Wait until one of @events (EPOLLIN ...) or an error comes. Returns what
+ * came, 0 after @timeout_ms or a signal. */
+int sys_poll(int fd, uint32_t events, int timeout_ms);
+
 /* -------- process and terminal -------- */
 
 /* Install an empty handler for @signal (no SA_RESTART), so that pthread_kill
