@@ -258,6 +258,14 @@ int sys_signalfd_read(int fd)
 	return rc < 0 ? (int)rc : (int)info.ssi_signo;
 }
 
+void sys_block_signals(void)
+{
+	sigset_t set;
+
+	sigfillset(&set);
+	(void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
 static int64_t clock_ns(clockid_t clock)
 {
 	struct timespec t;

@@ -109,8 +109,10 @@ int sys_timerfd_arm(int fd, uint64_t ns);
  * and read them from the fd that is returned. */
 int sys_signalfd(const int *signals);
 int sys_signalfd_read(int fd); /* a signal number, or negative errno */
-uint64_t sys_now_ns(void);     /* CLOCK_MONOTONIC */
-int64_t sys_wall_s(void);      /* CLOCK_REALTIME, seconds since 1970 */
+/* The calling thread, and those it starts, take no signals. */
+void sys_block_signals(void);
+uint64_t sys_now_ns(void); /* CLOCK_MONOTONIC */
+int64_t sys_wall_s(void);  /* CLOCK_REALTIME, seconds since 1970 */
 void sys_sleep_ms(unsigned ms);
 
 /* -------- UNIX sockets -------- */

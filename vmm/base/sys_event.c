@@ -130,6 +130,14 @@ int sys_signalfd(const int *signals)
 	return rc;
 }
 
+void sys_block_signals(void)
+{
+	sigset_t set;
+
+	sigfillset(&set);
+	(void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
 int sys_signalfd_read(int fd)
 {
 	struct signalfd_siginfo info;

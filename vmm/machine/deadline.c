@@ -45,6 +45,9 @@ static void *deadline_thread(void *arg)
 {
 	struct deadline *d = arg;
 
+	/* It is older than main's signalfd: SIGTERM would come here, and end
+	 * the process the hard way. */
+	sys_block_signals();
 	trace_thread("deadline");
 	pthread_mutex_lock(&d->lock);
 	if (wait_until(d, d->at_ns)) {

@@ -201,9 +201,6 @@ static int build_hardware(struct machine *m, struct err *e)
 {
 	int rc;
 
-	rc = watch_signals(m, e);
-	if (rc < 0)
-		return rc;
 	rc = add_ram(m, e);
 	if (rc < 0)
 		return rc;
@@ -223,7 +220,11 @@ static int build_hardware(struct machine *m, struct err *e)
 	rc = assignment_wire(&m->assignment, e);
 	if (rc < 0)
 		return rc;
-	return build_devices(m, e);
+	/* Until here, where populating RAM and opening functions may take
+	 * minutes, a signal ends the program at once, and the kernel tidies
+	 * up. Next is the terminal, which it would not restore. */
+	rc = watch_signals(m, e);
+	return rc < 0 ? rc : build_devices(m, e);
 }
 
 static int machine_build(struct machine *m, struct err *e)

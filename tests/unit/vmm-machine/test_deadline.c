@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <errno.h>
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -42,6 +44,34 @@ static void stopping_in_time_calls_nothing(void **state)
 	deadline_stop(&d);
 	deadline_stop(&d);
 	assert_int_equal(atomic_load(&expired), 0);
+}
+
+/* The limit's thread is older than main's signalfd: it must leave SIGTERM to
+ * main, or the process dies without a word and with a raw terminal. */
+static void signals_are_left_to_main(void **state)
+{
+	static const int signals[] = { SIGTERM, 0 };
+	struct deadline d = { .expired = note, .last_words = note };
+	struct err e = ERR_NONE;
+	pid_t child = fork();
+	int status;
+
+	if (child == 0) {
+		int fd, got = -EAGAIN;
+
+		if (deadline_start(&d, 100, &e) < 0)
+			_exit(1);
+		usleep(100000); /* the thread has begun */
+		fd = sys_signalfd(signals);
+		(void)kill(getpid(), SIGTERM);
+		for (unsigned i = 0; i < 100 && got == -EAGAIN; i++) {
+			usleep(10000);
+			got = sys_signalfd_read(fd);
+		}
+		_exit(got == SIGTERM ? 0 : 2);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
 }
 
 static void expiry_calls_once_then_stops_cleanly(void **state)
@@ -90,6 +120,7 @@ int main(void)
 		cmocka_unit_test(no_limit_makes_no_thread),
 		cmocka_unit_test(stopping_in_time_calls_nothing),
 		cmocka_unit_test(expiry_calls_once_then_stops_cleanly),
+		cmocka_unit_test(signals_are_left_to_main),
 		cmocka_unit_test(last_words_have_an_end),
 	};
 
