@@ -3,7 +3,7 @@ VMM_NAME=lkvm
 
 vmm_exec() {
     _args=
-    for _bdf in $VFIO; do _args="$_args --vfio-pci $_bdf"; done
+    for _f in $VFIO; do _args="$_args --vfio-pci ${_f%%,*}"; done
     case $MEM in
     *G) _mib=$((${MEM%G} * 1024)) ;;
     *) _mib=${MEM%M} ;;

@@ -3,10 +3,17 @@
 VMM_NAME=ld.so     # as which it runs, through its own loader
 
 vmm_exec() {
-    _args= _n=0
-    for _bdf in $VFIO; do
-        _n=$((_n + 1))
-        _args="$_args -device pcie-root-port,id=vp$_n,slot=$_n,chassis=$_n -device vfio-pci,host=$_bdf,bus=vp$_n"
+    _args= _ports= _n=0
+    for _f in $VFIO; do
+        _n=$((_n + 1)) _port=$_n _fn=0
+        case $_f in
+        *,slot=*) _at=${_f#*,slot=} _at=${_at%%,*} _port=${_at%.*} _fn=${_at#*.} ;;
+        esac
+        case " $_ports " in
+        *" $_port "*) ;;
+        *) _args="$_args -device pcie-root-port,id=vp$_port,slot=$_port,chassis=$_port" _ports="$_ports $_port" ;;
+        esac
+        _args="$_args -device vfio-pci,host=${_f%%,*},bus=vp$_port,addr=0.$_fn,multifunction=on"
     done
     exec traced timeout -s KILL $LIMIT /vmm/ld.so --library-path /vmm /vmm/qemu-system-x86_64 -L /vmm/data \
         -accel kvm -cpu host -M q35 -m $MEM -smp $CPUS -nodefaults -display none -no-reboot -serial stdio \

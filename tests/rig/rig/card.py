@@ -1,8 +1,8 @@
 """The simulated card in L0: minivmm-card, one socket for each function.
 
 To L1 it is hardware: QEMU 11.1's vfio-user-pci puts each function behind a root
-port. A line `@@ card WORDS` on the console of L1 or L2 is a command for the
-card's control socket; the answers are the case's to judge.
+port. A line `@@ card NAME WORDS` on the console of L1 or L2 is a command for
+that card's control socket; the answers are the case's to judge.
 """
 import os
 import shutil

@@ -42,13 +42,13 @@ class Case:
     status: object = (0,)        # of each run of the VMM; or {VMM: that}
     guest_limit: int = 60        # seconds for each run of the VMM
     limit: int = 120             # seconds for the whole case
-    guest_files: dict = field(default_factory=dict)     # more files for L2
-    host_files: dict = field(default_factory=dict)      # more files for L1
+    guest_files: object = field(default_factory=dict)   # more files for L2, or a
+    host_files: object = field(default_factory=dict)    # function of the kernel; for L1
     lspci: bool = False          # L2 has lspci
     with_vmlinux: bool = False   # L1 has the kernel as ELF, /l2/vmlinux
     only: tuple = ()             # VMMs this is for; empty: all
     l0_machine: str = "q35"
-    card: object = None          # a card.Card in L0
+    cards: tuple = ()            # of card.Card, in L0
     iommu: str = "intel"         # of L0: intel, amd or none
     host_kernel: str = "6.12"    # L1's; L2 always runs 6.12
     icount: bool = False         # L1's clock counts instructions; slower

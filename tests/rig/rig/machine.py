@@ -68,11 +68,14 @@ def last_words(lines):
     return f": {words[-1]}" if words else ""
 
 
-def obey(card, lines):
-    """Commands of the guests to the card."""
+def obey(cards, lines):
+    """Commands of the guests: `@@ card NAME WORDS`."""
     for line in lines:
-        if card and line.startswith("@@ card "):
-            card.tell(line.removeprefix("@@ card "))
+        head, _, rest = line.partition(" card ")
+        name, _, words = rest.partition(" ")
+        for card in cards if head == "@@" else ():
+            if card.name == name:
+                card.tell(words)
 
 
 def die_with_parent():
@@ -81,13 +84,13 @@ def die_with_parent():
 
 def run_l0(qemu, kernel, initrds, case, logs, echo_l1=None, echo_l2=None):
     """Boots L1 with the case's devices; returns the lines of both consoles."""
-    if not case.card:
-        return boot(qemu, kernel, initrds, case, logs, echo_l1, echo_l2)
     try:
-        case.card.start(os.path.join(logs, "card.log"))
+        for card in case.cards:
+            card.start(os.path.join(logs, f"card-{card.name}.log"))
         return boot(qemu, kernel, initrds, case, logs, echo_l1, echo_l2)
     finally:
-        case.card.stop()
+        for card in case.cards:
+            card.stop()
 
 
 def boot(qemu, kernel, initrds, case, logs, echo_l1, echo_l2):
@@ -100,11 +103,11 @@ def boot(qemu, kernel, initrds, case, logs, echo_l1, echo_l2):
     l2 = Console(os.path.join(logs, "l2.log"), echo_l2)
     iommu, append = IOMMUS[case.iommu]
     memory, devices = [], case.l0
-    if case.card:
+    if case.cards:
         # Another process reaches L1's memory through a descriptor.
         memory = ["-object", f"memory-backend-memfd,id=mem,share=on,size={case.l0_memory}M",
                   "-machine", "memory-backend=mem"]
-        devices = [*case.l0, *case.card.l0_args()]
+        devices = [*case.l0, *(a for card in case.cards for a in card.l0_args())]
     argv = qemu.argv("-M", case.l0_machine, "-m", str(case.l0_memory), *memory, *L0_ARGS,
                      *(ACCEL_ICOUNT if case.icount else ACCEL), *iommu,
                      "-serial", f"file:{l1.path}", "-serial", f"file:{l2.path}",
@@ -118,7 +121,7 @@ def boot(qemu, kernel, initrds, case, logs, echo_l1, echo_l2):
                                    start_new_session=True, preexec_fn=die_with_parent)
     try:
         while process.poll() is None:
-            obey(case.card, l1.poll() + l2.poll())
+            obey(case.cards, l1.poll() + l2.poll())
             spent = time.monotonic() - start
             if spent > L1_UP_LIMIT * (3 if case.icount else 1) and not l1.seen("@@ l1-up"):
                 raise Hang("L1 did not come up")

@@ -60,6 +60,11 @@ def parse(argv, cases):
     return args
 
 
+def made(files, kernel):
+    """A case's files: a dictionary, or a function that makes it for a kernel."""
+    return files(kernel) if callable(files) else files
+
+
 class Rig:
     """Images and programs that all cases share, made when first needed."""
 
@@ -83,7 +88,7 @@ class Rig:
 
     def l0_qemu(self, case):
         """The newest only where it is needed: most cases were made with 10.0."""
-        return fetch.NewQemu() if case.card or case.iommu == "amd" else self.qemu
+        return fetch.NewQemu() if case.cards or case.iommu == "amd" else self.qemu
 
     def vmm_files(self):
         files = {"/vmm/vmm.sh": image.text(f"host/vmm-{self.vmm}.sh")}
@@ -98,10 +103,10 @@ class Rig:
     def images(self, case, logs, measuring):
         """The parts of L1's initramfs; L2's is one of the files in it."""
         extra = self.tools.lspci_files() if case.lspci else {}
-        _, host_modules, host_base = self.host(case.host_kernel)
+        host_kernel, host_modules, host_base = self.host(case.host_kernel)
         guest = open(image.cached_cpio("l2", image.guest_files(self.tools)), "rb").read()
         loads = "".join(f"load {m}\n" for m in case.guest_modules)
-        guest += image.cpio({"/case.sh": (loads + case.guest).encode(), **extra, **case.guest_files,
+        guest += image.cpio({"/case.sh": (loads + case.guest).encode(), **extra, **made(case.guest_files, self.kernel),
                              **self.modules.files(case.guest_modules)})
         settings = (f"MEASURE={int(measuring)}\nMEMORY={case.memory}\nGUEST_LIMIT={case.guest_limit}\n"
                     f"GUEST_APPEND='{case.append}'\nBIND='{' '.join(case.bind)}'\n"
@@ -112,7 +117,7 @@ class Rig:
             "/case/settings": settings.encode(),
             "/case/guest.cpio": guest,
             **({"/l2/vmlinux": vmlinux.cached(self.kernel.image)} if case.with_vmlinux else {}),
-            **case.host_files, **host_modules.files(case.host_modules)}))
+            **made(case.host_files, host_kernel), **host_modules.files(case.host_modules)}))
         return [host_base, self.host_vmm, part]
 
     def run(self, name, module, echo_l1=None, echo_l2=None, measuring=False):
