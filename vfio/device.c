@@ -121,10 +121,10 @@ static int device_build(struct vfio_device *d, struct vfio_iommu *iommu,
 			struct err *e)
 {
 	const struct vfio_function *f = &d->host;
-	int rc = iommu->ops->attach(iommu, f->bdf, &d->dev, e);
+	int rc = iommu->ops->attach(iommu, f->name, &d->dev, e);
 
 	log_info("vfio: %s: %04x:%04x class %06x, driver %s, group %d, node %d",
-		 f->bdf, f->vendor, f->device, f->class_code, f->driver,
+		 f->name, f->vendor, f->device, f->class_code, f->driver,
 		 f->group, f->numa_node);
 	if (rc >= 0)
 		rc = learn_config(d, e);
@@ -158,17 +158,17 @@ int vfio_device_open(struct vm *vm, struct vfio_iommu *iommu,
 	int rc;
 
 	if (!d)
-		return err_set(e, -ENOMEM, "%s: out of memory", f->bdf);
+		return err_set(e, -ENOMEM, "%s: out of memory", f->name);
 	d->vm = vm;
 	d->host = *f;
 	d->opt = *o;
 	d->err_fd = d->req_fd = -1;
 	d->irqs.line = IRQ_LINE_EMPTY;
-	pci_device_init(&d->pci, &vfio_pci_ops, f->bdf);
+	pci_device_init(&d->pci, &vfio_pci_ops, f->name);
 	rc = device_build(d, iommu, e);
 	if (rc < 0) {
 		vfio_device_close(d);
-		return err_in(e, rc, "%s", f->bdf);
+		return err_in(e, rc, "%s", f->name);
 	}
 	*out = d;
 	return 0;

@@ -121,7 +121,7 @@ static inline struct vfio_device *vfio_of(struct pci_device *p)
 
 static inline const char *vfio_name(const struct vfio_device *d)
 {
-	return d->host.bdf;
+	return d->host.name;
 }
 
 /* -------- policy.c -------- */

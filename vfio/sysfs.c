@@ -251,9 +251,9 @@ static void identify(struct vfio_function *f)
 	f->class_code = le32_load(f->config + PCI_CLASS_REVISION) >> 8;
 	if (f->config_size >= PCI_STD_HEADER_SIZEOF && f->vendor != 0xffff)
 		return;
-	f->vendor = (uint16_t)number(f->bdf, "vendor", 0);
-	f->device = (uint16_t)number(f->bdf, "device", 0);
-	f->class_code = (uint32_t)number(f->bdf, "class", 0);
+	f->vendor = (uint16_t)number(f->name, "vendor", 0);
+	f->device = (uint16_t)number(f->name, "device", 0);
+	f->class_code = (uint32_t)number(f->name, "class", 0);
 }
 
 static int check_exists(const char *bdf, struct err *e)
@@ -292,7 +292,7 @@ static int check_endpoint(const struct vfio_function *f, struct err *e)
 
 static int check_driver(const struct vfio_function *f, struct err *e)
 {
-	const char *b = f->bdf;
+	const char *b = f->name;
 
 	if (vfio_is_vfio_driver(f->driver) || has_vfio_device(b))
 		return 0;
@@ -323,21 +323,21 @@ static int check_driver(const struct vfio_function *f, struct err *e)
 static int function_build(struct vfio_function *f, struct err *e)
 {
 	char path[PATH_SIZE];
-	int rc = check_exists(f->bdf, e);
+	int rc = check_exists(f->name, e);
 
 	if (rc < 0)
 		return rc;
-	read_config(f->bdf, f);
+	read_config(f->name, f);
 	identify(f);
-	f->numa_node = (int)number(f->bdf, "numa_node", -1);
-	path_of(path, f->bdf, "reset_method");
+	f->numa_node = (int)number(f->name, "numa_node", -1);
+	path_of(path, f->name, "reset_method");
 	if (sys_read_text(path, f->reset_method, sizeof(f->reset_method)) < 0)
 		f->reset_method[0] = '\0';
-	vfio_driver_of(f->bdf, f->driver, sizeof(f->driver));
+	vfio_driver_of(f->name, f->driver, sizeof(f->driver));
 	rc = check_endpoint(f, e);
 	if (rc < 0)
 		return rc;
-	f->group = vfio_group_of(f->bdf, e);
+	f->group = vfio_group_of(f->name, e);
 	if (f->group < 0)
 		return f->group;
 	return check_driver(f, e);
@@ -347,13 +347,13 @@ int vfio_function_find(const char *text, struct vfio_function *out,
 		       struct err *e)
 {
 	struct vfio_function f = { .group = -1, .numa_node = -1 };
-	int rc = vfio_bdf_parse(text, f.bdf, e);
+	int rc = vfio_bdf_parse(text, f.name, e);
 
 	if (rc < 0)
 		return rc;
 	rc = function_build(&f, e);
 	if (rc < 0)
-		return err_in(e, rc, "%s", f.bdf);
+		return err_in(e, rc, "%s", f.name);
 	*out = f;
 	return 0;
 }

@@ -10,10 +10,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "vfio/vfio.h"
 #include "vmm/base/err.h"
 
 struct vfio_function {
-	char bdf[24];	 /* canonical */
+	/* canonical BDF; of a function behind vfio-user: the socket's path */
+	char name[VFIO_NAME_SIZE];
 	char driver[64]; /* empty: none */
 	int group;	 /* IOMMU group, -1: none */
 	uint16_t vendor, device;

@@ -21,6 +21,10 @@ typedef uint64_t iova_t; /* what the device emits */
 struct vfio_iommu;
 struct vfio_dev;
 
+/* What messages call a function: its PCI address, or the path of the socket
+ * where a vfio-user server offers it (at most 107 bytes, unix(7)). */
+enum { VFIO_NAME_SIZE = 112 };
+
 /* What mapping RAM into an I/O address space costs and allows. */
 struct vfio_iommu_facts {
 	uint64_t page_sizes; /* bitmap; 0: the kernel does not say */
@@ -29,9 +33,10 @@ struct vfio_iommu_facts {
 };
 
 struct vfio_iommu_ops {
-	/* Attach the function @bdf (canonical, "0000:01:00.1") and open it.
-	 * Main thread or a start-up worker; serialised by the caller. */
-	int (*attach)(struct vfio_iommu *i, const char *bdf,
+	/* Attach the function called @name ("0000:01:00.1", canonical, or a
+	 * socket's path) and open it. Main thread or a start-up worker;
+	 * serialised by the caller. */
+	int (*attach)(struct vfio_iommu *i, const char *name,
 		      struct vfio_dev **out, struct err *e);
 	/* Map guest RAM at @at; for every device, present and future. */
 	int (*map)(struct vfio_iommu *i, iova_t at, const struct ram *r,
@@ -102,11 +107,22 @@ struct vfio_dev_ops {
 	void (*close)(struct vfio_dev *d);
 };
 
+/* Embedded in who opened the function. */
+struct vfio_dev_listener {
+	/* It will never answer again. Main thread, no lock held, at most once;
+	 * accesses fail at once from then on. */
+	void (*gone)(struct vfio_dev_listener *l);
+};
+
 struct vfio_dev {
 	const struct vfio_dev_ops *ops;
-	char name[24];	/* "0000:01:00.1" */
+	char name[VFIO_NAME_SIZE];
 	bool can_reset; /* VFIO_DEVICE_FLAGS_RESET */
+	/* Config space is the device's own: no kernel virtualises BARs, keeps
+	 * registers from us, or switches messages on (VFIO-VU-01). */
+	bool raw;
 	unsigned n_regions, n_irqs;
+	struct vfio_dev_listener *listener; /* the opener's; NULL: nobody */
 };
 
 #endif

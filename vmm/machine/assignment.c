@@ -82,11 +82,11 @@ int assignment_find(struct assignment *a, const struct config *c, struct err *e)
 		if (rc < 0)
 			return rc;
 		for (unsigned k = 0; k < i; k++)
-			if (strcmp(f->function.bdf,
-				   a->function[k].function.bdf) == 0)
+			if (strcmp(f->function.name,
+				   a->function[k].function.name) == 0)
 				return err_set(e, -EINVAL,
 					       "vfio: %s was given twice",
-					       f->function.bdf);
+					       f->function.name);
 		a->n = i + 1;
 	}
 	return 0;
@@ -124,7 +124,7 @@ static int attach_all(struct assignment *a, struct vm *vm, struct err *e)
 		if (rc < 0)
 			return err_in(e, rc, "vfio");
 		a->n_open = i + 1;
-		trace_phase("opened function", f->function.bdf);
+		trace_phase("opened function", f->function.name);
 	}
 	return 0;
 }

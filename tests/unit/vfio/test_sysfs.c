@@ -59,7 +59,7 @@ static void a_function_is_described(void **state)
 
 	fake_pci_add(&plain_function);
 	MUST(vfio_function_find("01:00.0", &f, &why));
-	assert_string_equal(f.bdf, BDF);
+	assert_string_equal(f.name, BDF);
 	assert_string_equal(f.driver, "vfio-pci");
 	assert_int_equal(f.group, 12);
 	assert_int_equal(f.vendor, 0x1b36);
