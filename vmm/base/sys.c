@@ -43,6 +43,19 @@ int sys_create(const char *path, int flags)
 	return open_file(path, flags | O_CREAT);
 }
 
+int sys_fill_standard_fds(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd < 0)
+		return (int)sys_result(fd);
+	(void)close(fd);
+	return 0;
+}
+
 void sys_close(int *fd)
 {
 	struct sys_name name;

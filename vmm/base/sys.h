@@ -28,6 +28,9 @@
 int sys_open(const char *path, int flags);
 /* The same, creating with mode 0600. */
 int sys_create(const char *path, int flags);
+/* Whoever starts us may have closed descriptors 0 to 2. They become /dev/null,
+ * before an fd of a device gets that number and our messages as writes. */
+int sys_fill_standard_fds(void);
 /* Close *@fd if it is one and store -1; safe on -1. */
 void sys_close(int *fd);
 /* Each returns the number of bytes; short counts are the caller's to judge.

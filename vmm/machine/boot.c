@@ -22,7 +22,8 @@ static int open_file(const char *path, uint64_t *size, struct err *e)
 	struct stat st;
 	int fd, rc;
 
-	fd = sys_open(path, O_RDONLY);
+	/* a FIFO without a writer would be waited for */
+	fd = sys_open(path, O_RDONLY | O_NONBLOCK);
 	if (fd < 0)
 		return err_sys(e, fd, "cannot open %s", path);
 	rc = sys_fstat(fd, &st);

@@ -130,23 +130,29 @@ static int start(struct program *p, struct err *e)
 	return deadline_start(&p->deadline, p->config.timeout_s, e);
 }
 
+static int print(const char *text)
+{
+	if (fputs(text, stdout) >= 0 && fflush(stdout) == 0)
+		return STATUS_OK;
+	fprintf(stderr, "minivmm: cannot write to standard output\n");
+	return STATUS_FAILED;
+}
+
 int main(int argc, char **argv)
 {
 	struct program *p = calloc(1, sizeof(*p));
 	struct err e = ERR_NONE;
 	int status;
 
-	if (!p)
+	if (!p || sys_fill_standard_fds() < 0)
 		return STATUS_FAILED;
 	trace_thread("main");
 	if (config_parse(argc, argv, &p->config, &e) < 0) {
 		status = report(&e, STATUS_FAILED);
 	} else if (p->config.action == CONFIG_HELP) {
-		fputs(config_help(), stdout);
-		status = STATUS_OK;
+		status = print(config_help());
 	} else if (p->config.action == CONFIG_VERSION) {
-		puts("minivmm " MINIVMM_VERSION);
-		status = STATUS_OK;
+		status = print("minivmm " MINIVMM_VERSION "\n");
 	} else if (start(p, &e) < 0) {
 		status = report(&e, STATUS_FAILED);
 	} else {

@@ -1,5 +1,6 @@
 /* A whole machine on the fake kernel: built, run to each end, torn down, and
  * every host call of its building failing once. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,9 +9,14 @@
 
 #include <cmocka.h>
 #include <linux/kvm.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "tests/fakes/kernel.h"
 #include "vmm/base/bytes.h"
+#include "vmm/machine/boot.h"
 #include "vmm/machine/machine.h"
 
 #define BDF "0000:01:00.0"
@@ -94,6 +100,26 @@ static void no_failing_host_call_leaves_anything(void **state)
 	put_kernel();
 	swept.config = config_of_disk();
 	assert_true(fake_sweep(sweep_open, sweep_close, &swept, NULL) > 60);
+}
+
+/* Opening it must not wait for a writer. */
+static void fifo_as_kernel_is_refused_at_once(void **state)
+{
+	char folder[] = "/tmp/minivmm-test-XXXXXX", path[64];
+	struct boot b = BOOT_EMPTY;
+	struct err e = ERR_NONE;
+
+	assert_non_null(mkdtemp(folder));
+	fake_real(folder);
+	snprintf(path, sizeof(path), "%s/fifo", folder);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	alarm(10);
+	assert_int_equal(boot_open(&b, path, NULL, &e), -EINVAL);
+	alarm(0);
+	assert_non_null(strstr(e.text, "is not a regular file"));
+	boot_close(&b);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(folder), 0);
 }
 
 /* -------- ends -------- */
@@ -218,6 +244,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		FAKE_TEST(no_failing_host_call_leaves_anything),
+		FAKE_TEST(fifo_as_kernel_is_refused_at_once),
 		FAKE_TEST(sleep_state_s5_powers_off),
 		FAKE_TEST(reset_register_reboots),
 		FAKE_TEST(keyboard_controller_reboots),

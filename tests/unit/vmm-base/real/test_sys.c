@@ -13,6 +13,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -260,6 +262,29 @@ static void memfd_has_its_size_and_is_shared(void **state)
 	assert_int_equal(sys_memfd("x", UINT64_MAX, 0), -EINVAL);
 }
 
+/* Else a message for people would be a write to a device. */
+static void closed_standard_fds_become_null(void **state)
+{
+	pid_t child = fork();
+	int status;
+
+	if (child == 0) {
+		struct stat null, st;
+		bool ok;
+
+		for (int fd = 0; fd <= 2; fd++)
+			(void)close(fd);
+		ok = sys_fill_standard_fds() == 0 &&
+		     stat("/dev/null", &null) == 0;
+		for (int fd = 0; fd <= 2; fd++)
+			ok = ok && fstat(fd, &st) == 0 &&
+			     st.st_rdev == null.st_rdev;
+		_exit(ok ? 0 : 1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
 static void host_facts_are_plausible(void **state)
 {
 	assert_true(sys_page_size() >= 4096);
@@ -475,6 +500,7 @@ int main(void)
 		cmocka_unit_test(memory_comes_and_goes),
 		cmocka_unit_test(failing_map_leaves_the_result_alone),
 		cmocka_unit_test(memfd_has_its_size_and_is_shared),
+		cmocka_unit_test(closed_standard_fds_become_null),
 		cmocka_unit_test(host_facts_are_plausible),
 		cmocka_unit_test(eventfd_counts_and_drains),
 		cmocka_unit_test(epoll_says_which_fd),
