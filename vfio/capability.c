@@ -72,6 +72,15 @@ int vfio_show_pass(struct vfio_device *d, const struct pci_cap *c,
 	return VFIO_SHOWN;
 }
 
+/* The kernel lets no write through; without one the same is done here. */
+int vfio_show_guarded(struct vfio_device *d, const struct pci_cap *c,
+		      struct err *e)
+{
+	if (d->dev->raw)
+		vfio_paint(d, c->offset, c->size, VFIO_PASS_RO);
+	return VFIO_SHOWN;
+}
+
 /* Writes to a capability that we do not know stay here. */
 int vfio_show_read_only(struct vfio_device *d, const struct pci_cap *c,
 			struct err *e)
@@ -170,6 +179,22 @@ static void fabricate_link(struct vfio_device *d, const struct pci_cap *c)
 		   PCI_EXP_LNKSTA_CLS_2_5GB | PCI_EXP_LNKSTA_NLW_X1);
 }
 
+/* Device control is what a kernel lets a guest write; the link and the rest
+ * are the port's business. */
+static void guard_express(struct vfio_device *d, const struct pci_cap *c)
+{
+	unsigned end = c->offset + c->size;
+
+	for (unsigned at = c->offset + PCI_EXP_DEVCAP; at < end; at++) {
+		unsigned reg = at - c->offset;
+		bool control = reg / 2 == PCI_EXP_DEVCTL / 2 ||
+			       reg / 2 == PCI_EXP_DEVCTL2 / 2;
+
+		if (!control && d->klass[at] == VFIO_PASS)
+			d->klass[at] = VFIO_PASS_RO;
+	}
+}
+
 int vfio_show_pcie(struct vfio_device *d, const struct pci_cap *c,
 		   struct err *e)
 {
@@ -193,6 +218,8 @@ int vfio_show_pcie(struct vfio_device *d, const struct pci_cap *c,
 	}
 	vfio_paint(d, at, 2, VFIO_EMU);
 	le16_store(d->pci.config + at, flags & (uint16_t)~PCI_EXP_FLAGS_SLOT);
+	if (d->dev->raw)
+		guard_express(d, c);
 	/* "initiate function level reset" always reads 0 */
 	d->emu[c->offset + PCI_EXP_DEVCTL + 1] = PCI_EXP_DEVCTL_BCR_FLR >> 8;
 	d->pci.config[c->offset + PCI_EXP_DEVCTL + 1] = 0;

@@ -20,7 +20,7 @@ enum { VFIO_HIDDEN = 0, VFIO_SHOWN = 1 };
 typedef int vfio_show(struct vfio_device *d, const struct pci_cap *c,
 		      struct err *e);
 
-vfio_show vfio_show_pass, vfio_show_read_only, vfio_show_pm, vfio_show_af,
-	vfio_show_msi, vfio_show_msix, vfio_show_pcie;
+vfio_show vfio_show_pass, vfio_show_guarded, vfio_show_read_only, vfio_show_pm,
+	vfio_show_af, vfio_show_msi, vfio_show_msix, vfio_show_pcie;
 
 #endif

@@ -3,7 +3,9 @@
  * How it works
  *
  *     attach to the I/O address space       group.c: the device fd; the kernel
- *       |                                   resets the function by opening it
+ *       |                                   resets the function by opening it.
+ *       |                                   user.c: a connection; the reset is
+ *       |                                   ours to ask for
  *     read config space, once               what the function is
  *     decode and bus mastering off          nothing moves until the guest says
  *     BARs, interrupts, policy              what the guest will see
@@ -76,11 +78,26 @@ static int read_config(struct vfio_device *d, struct err *e)
 	(void)err_set(e, -EIO,
 		      "the function does not answer: its config space reads "
 		      "all ones");
-	err_hint(e,
-		 "it may be asleep: load vfio-pci with disable_idle_d3=1, or "
-		 "write 0 to /sys/bus/pci/devices/%s/d3cold_allowed",
-		 vfio_name(d));
+	if (!d->dev->raw)
+		err_hint(e,
+			 "it may be asleep: load vfio-pci with "
+			 "disable_idle_d3=1, or write 0 to "
+			 "/sys/bus/pci/devices/%s/d3cold_allowed",
+			 vfio_name(d));
 	return -EIO;
+}
+
+/* No sysfs has told of it: what it shows is all there is, and nothing of it is
+ * hidden. */
+static void adopt_config(struct vfio_device *d)
+{
+	struct vfio_function *f = &d->host;
+
+	memcpy(f->config, d->seen, sizeof(f->config));
+	f->config_size = d->pci.config_size;
+	f->vendor = le16_load(d->seen + PCI_VENDOR_ID);
+	f->device = le16_load(d->seen + PCI_DEVICE_ID);
+	f->class_code = le32_load(d->seen + PCI_CLASS_REVISION) >> 8;
 }
 
 static int learn_config(struct vfio_device *d, struct err *e)
@@ -100,6 +117,8 @@ static int learn_config(struct vfio_device *d, struct err *e)
 			       "has header type %u: only endpoints can be "
 			       "assigned",
 			       type);
+	if (d->dev->raw)
+		adopt_config(d);
 	memcpy(d->pci.config, d->seen, sizeof(d->seen));
 	memset(d->pci.config + PCI_BASE_ADDRESS_0, 0, VFIO_BAR_BYTES);
 	return 0;
@@ -123,11 +142,13 @@ static int device_build(struct vfio_device *d, struct vfio_iommu *iommu,
 	const struct vfio_function *f = &d->host;
 	int rc = iommu->ops->attach(iommu, f->name, &d->dev, e);
 
+	if (rc >= 0)
+		rc = vfio_reset_at_open(d, e);
+	if (rc >= 0)
+		rc = learn_config(d, e);
 	log_info("vfio: %s: %04x:%04x class %06x, driver %s, group %d, node %d",
 		 f->name, f->vendor, f->device, f->class_code, f->driver,
 		 f->group, f->numa_node);
-	if (rc >= 0)
-		rc = learn_config(d, e);
 	if (rc >= 0)
 		rc = switch_off(d, e);
 	if (rc >= 0)

@@ -22,8 +22,17 @@ struct vfio_ecap_rule {
 	bool allow;
 };
 
+/* What happens when the function fails. */
+enum vfio_on_error {
+	/* lost: report; an uncorrectable error that it reports: stop */
+	VFIO_ON_ERROR_DEFAULT,
+	VFIO_ON_ERROR_STOP,   /* the VM ends with status 125 */
+	VFIO_ON_ERROR_REPORT, /* one line, the guest goes on */
+};
+
 struct vfio_options {
-	char host[256];	     /* BDF or sysfs path as given */
+	char host[256]; /* BDF, sysfs path or socket's path as given */
+	enum vfio_on_error on_error;
 	bool allow_no_reset; /* VFIO-RST-01: go on without any reset method */
 	bool block_gaps;     /* VFIO-CFG-21: bytes of no capability read 0 */
 	bool pass_gaps;	     /* even if hidden capabilities may be in them */
@@ -33,9 +42,13 @@ struct vfio_options {
 
 /* "0000:01:00.0,key=value…": spelling only. Unknown keys are named. Keys:
  * allow-no-reset (or =on, =off), cfg-gaps=pass or block, ecap=allow:ID or
- * deny:ID with a hexadecimal ID, any number of times. */
+ * deny:ID with a hexadecimal ID, any number of times, on-error=stop or
+ * report. */
 int vfio_options_parse(const char *text, struct vfio_options *out,
 		       struct err *e);
+/* "/run/card.sock,key=value…", the same keys. A comma ends the path. */
+int vfio_user_options_parse(const char *text, struct vfio_options *out,
+			    struct err *e);
 
 /* Attach and open the function and make its PCI function ready, interrupts
  * and decode off. @vm and @iommu are borrowed and outlive it. */

@@ -6,10 +6,15 @@
  * suspect; if it has not come back 100 ms later it is lost: interrupts off,
  * pages away, all ones from then on, one line in the log.
  *
+ * A vfio-user server that dies takes its function along at once. on-error says
+ * whether the VM ends then; by default the guest goes on, as it would when a
+ * card falls off the bus.
+ *
  * ERR is the host's word that the function reported an uncorrectable error.
- * Data may be wrong, so the VM ends. REQ is the host's wish to have the
- * function back (somebody writes to its unbind file, and hangs until we let
- * go); it is repeated every ten seconds. That is for the operator to decide.
+ * Data may be wrong, so the VM ends, unless on-error=report. REQ is the host's
+ * wish to have the function back (somebody writes to its unbind file, and hangs
+ * until we let go); it is repeated every ten seconds. That is for the operator
+ * to decide.
  */
 #include "vfio/internal.h"
 #include "vfio/trace.h"
@@ -36,12 +41,27 @@ static bool answers(struct vfio_device *d)
 	       (uint16_t)id != 0xffff && command >> 16 != 0xffff;
 }
 
-static void lose(struct vfio_device *d)
+/* The operator wants to know at once, or the guest shall go on. */
+static void report_loss(struct vfio_device *d, const char *why)
 {
+	struct err e = ERR_NONE;
+
+	if (d->opt.on_error != VFIO_ON_ERROR_STOP) {
+		log_error("vfio: %s: %s; the guest reads all ones from now on",
+			  vfio_name(d), why);
+		return;
+	}
+	(void)err_set(&e, -EIO, "vfio: %s: %s", vfio_name(d), why);
+	err_hint(&e, "on-error=report would have let the guest go on");
+	vm_stop(d->vm, VM_FAILED, 0, &e);
+}
+
+static void lose(struct vfio_device *d, const char *why)
+{
+	if (d->health == VFIO_LOST)
+		return;
 	d->health = VFIO_LOST;
-	log_error("vfio: %s: the function does not answer any more; the guest "
-		  "reads all ones from now on (dmesg of the host may say why)",
-		  vfio_name(d));
+	report_loss(d, why);
 	pci_bars_unmap(&d->pci);
 	/* decode off in our copy, or the next update would map again */
 	pci_config_set(&d->pci, PCI_COMMAND, 2, 0);
@@ -55,12 +75,26 @@ bool vfio_alive(struct vfio_device *d)
 		if (answers(d))
 			d->health = VFIO_OK;
 		else
-			lose(d);
+			lose(d, d->dev->raw
+					? "the function does not answer any "
+					  "more"
+					: "the function does not answer any "
+					  "more (dmesg of the host may say "
+					  "why)");
 	}
 	return d->health != VFIO_LOST;
 }
 
-/* -------- ERR and REQ: main thread -------- */
+/* -------- ERR and REQ, and the end: main thread -------- */
+
+static void gone(struct vfio_dev_listener *l, const char *why)
+{
+	struct vfio_device *d = container_of(l, struct vfio_device, listener);
+
+	pthread_mutex_lock(&d->pci.lock);
+	lose(d, why);
+	pthread_mutex_unlock(&d->pci.lock);
+}
 
 static void error_reported(struct loop_fd *f, uint32_t events)
 {
@@ -69,6 +103,13 @@ static void error_reported(struct loop_fd *f, uint32_t events)
 
 	if (sys_eventfd_drain(f->fd) == 0)
 		return;
+	if (d->opt.on_error == VFIO_ON_ERROR_REPORT) {
+		log_limited(&d->error_limit, LOG_ERROR,
+			    "vfio: %s: the function reported an uncorrectable "
+			    "error; data may be wrong",
+			    vfio_name(d));
+		return;
+	}
 	pthread_mutex_lock(&d->pci.lock);
 	pci_bars_unmap(&d->pci);
 	pthread_mutex_unlock(&d->pci.lock);
@@ -113,9 +154,12 @@ static int watch(struct vfio_device *d, unsigned index, int *fd,
 
 int vfio_health_open(struct vfio_device *d, struct err *e)
 {
-	int rc = watch(d, VFIO_PCI_ERR_IRQ_INDEX, &d->err_fd, &d->err_watch,
-		       error_reported, e);
+	int rc;
 
+	d->listener.gone = gone;
+	d->dev->listener = &d->listener;
+	rc = watch(d, VFIO_PCI_ERR_IRQ_INDEX, &d->err_fd, &d->err_watch,
+		   error_reported, e);
 	if (rc < 0)
 		return err_in(e, rc, "error events");
 	rc = watch(d, VFIO_PCI_REQ_IRQ_INDEX, &d->req_fd, &d->req_watch,

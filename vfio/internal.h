@@ -106,12 +106,13 @@ struct vfio_device {
 	struct vfio_bar bar[PCI_BARS];
 	struct vfio_irqs irqs;
 
+	struct vfio_dev_listener listener; /* health.c */
 	bool touched; /* something changed the device since its last reset */
 	enum vfio_health health;
 	uint64_t suspect_since; /* sys_now_ns */
 	struct loop_fd err_watch, req_watch;
 	int err_fd, req_fd;
-	struct log_limit access_limit, req_limit, reset_limit;
+	struct log_limit access_limit, req_limit, reset_limit, error_limit;
 };
 
 static inline struct vfio_device *vfio_of(struct pci_device *p)
@@ -186,6 +187,8 @@ void vfio_power_write(struct vfio_device *d, unsigned off, unsigned len,
 
 /* -------- reset.c -------- */
 
+/* Where opening did not reset it: by the server, if it does that. */
+int vfio_reset_at_open(struct vfio_device *d, struct err *e);
 /* Log which reset there is; refuse a function that has none. */
 int vfio_reset_check(struct vfio_device *d, struct err *e);
 /* Secondary bus reset above, or reset of the VM. */
@@ -203,7 +206,8 @@ void vfio_flr(struct vfio_device *d, unsigned off, unsigned len, uint32_t v);
 void vfio_suspect(struct vfio_device *d);
 /* If it is suspect for long enough, look again. False: it is lost. */
 bool vfio_alive(struct vfio_device *d);
-/* Error and release requests from the host (VFIO-IRQ-05). */
+/* Error and release requests from the host (VFIO-IRQ-05), and its word that
+ * the function is gone. */
 int vfio_health_open(struct vfio_device *d, struct err *e);
 void vfio_health_close(struct vfio_device *d); /* safe half-built */
 

@@ -161,6 +161,19 @@ static int msix_set(struct vfio_device *d, unsigned first, unsigned n,
 		       rc, first + n);
 }
 
+/* A kernel keeps the enable bit in step with its interrupts; where there is
+ * none, it is ours to do (VFIO-VU-01). The guest's mask-all stays with us. */
+static void enable_bit(struct vfio_device *d, bool on)
+{
+	unsigned at = d->msix_at + PCI_MSIX_FLAGS;
+	uint32_t v = pci_config_load(&d->pci, at, 2) & PCI_MSIX_FLAGS_QSIZE;
+
+	if (on)
+		v |= PCI_MSIX_FLAGS_ENABLE;
+	if (d->dev->raw)
+		(void)vfio_config_put(d, at, 2, v);
+}
+
 /* The hardware goes into MSI-X mode at once, without a vector in use: some
  * firmware looks at the enable bit. */
 static int source_msix_start(struct msix *x, struct err *e)
@@ -178,6 +191,7 @@ static int source_msix_start(struct msix *x, struct err *e)
 	}
 	d->irqs.msix_room = d->irqs.msix_fixed ? 1 : x->n;
 	set_mode(d, VFIO_IRQ_MSIX);
+	enable_bit(d, true);
 	return 0;
 }
 
@@ -259,6 +273,7 @@ static void source_msix_stop(struct msix *x)
 
 	if (d->irqs.mode != VFIO_IRQ_MSIX)
 		return;
+	enable_bit(d, false);
 	index_off(d, VFIO_PCI_MSIX_IRQ_INDEX);
 	d->irqs.msix_room = 0;
 	set_mode(d, VFIO_IRQ_NONE);

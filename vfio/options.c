@@ -1,9 +1,10 @@
-/* vfio/options.c - what follows --vfio on the command line */
+/* vfio/options.c - what follows --vfio and --vfio-user on the command line */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "vfio/device.h"
+#include "vfio/user.h"
 #include "vmm/base/bytes.h"
 #include "vmm/base/opt.h"
 
@@ -24,6 +25,24 @@ static int set_gaps(struct vfio_options *o, const struct opt *p, struct err *e)
 		return err_set(e, -EINVAL, "'%s' is neither pass nor block", v);
 	o->block_gaps = v[0] == 'b';
 	o->pass_gaps = v[0] == 'p';
+	return 0;
+}
+
+static int set_on_error(struct vfio_options *o, const struct opt *p,
+			struct err *e)
+{
+	char v[32];
+	int rc = opt_text(p, v, sizeof(v), e);
+
+	if (rc < 0)
+		return rc;
+	if (strcmp(v, "stop") == 0)
+		o->on_error = VFIO_ON_ERROR_STOP;
+	else if (strcmp(v, "report") == 0)
+		o->on_error = VFIO_ON_ERROR_REPORT;
+	else
+		return err_set(e, -EINVAL, "'%s' is neither stop nor report",
+			       v);
 	return 0;
 }
 
@@ -64,6 +83,7 @@ static const struct option {
 	{ "allow-no-reset", set_allow_no_reset },
 	{ "cfg-gaps", set_gaps },
 	{ "ecap", set_ecap },
+	{ "on-error", set_on_error },
 };
 
 static int set_one(struct vfio_options *o, const struct opt *p, struct err *e)
@@ -77,32 +97,67 @@ static int set_one(struct vfio_options *o, const struct opt *p, struct err *e)
 		return rc < 0 ? err_in(e, rc, "%s", options[i].key) : 0;
 	}
 	return opt_unknown(p,
-			   "allow-no-reset, cfg-gaps=pass|block, ecap=allow:ID "
-			   "and ecap=deny:ID",
+			   "allow-no-reset, cfg-gaps=pass|block, "
+			   "ecap=allow:ID, ecap=deny:ID and "
+			   "on-error=stop|report",
 			   e);
+}
+
+/* What stands before the first comma. */
+static int take_host(const char *text, struct vfio_options *o, struct err *e)
+{
+	size_t n = strcspn(text, ",");
+
+	if (n >= sizeof(o->host))
+		return err_set(e, -EINVAL, "the address is too long");
+	memcpy(o->host, text, n);
+	return 0;
+}
+
+/* What follows it; @name is for messages. */
+static int take_rest(const char *text, const char *name, struct vfio_options *o,
+		     struct err *e)
+{
+	struct opt p;
+
+	(void)opt_next(&text, &p);
+	while (opt_next(&text, &p)) {
+		int rc = set_one(o, &p, e);
+
+		if (rc < 0)
+			return err_in(e, rc, "%s", name);
+	}
+	return 0;
 }
 
 int vfio_options_parse(const char *text, struct vfio_options *out,
 		       struct err *e)
 {
 	struct vfio_options o = { 0 };
-	size_t n = strcspn(text, ",");
-	struct opt p;
 	char bdf[24];
-	int rc;
+	int rc = take_host(text, &o, e);
 
-	if (n >= sizeof(o.host))
-		return err_set(e, -EINVAL, "the address is too long");
-	memcpy(o.host, text, n);
-	rc = vfio_bdf_parse(o.host, bdf, e);
-	if (rc < 0)
-		return rc;
-	(void)opt_next(&text, &p);
-	while (opt_next(&text, &p)) {
-		rc = set_one(&o, &p, e);
-		if (rc < 0)
-			return err_in(e, rc, "%s", bdf);
-	}
-	*out = o;
-	return 0;
+	if (rc >= 0)
+		rc = vfio_bdf_parse(o.host, bdf, e);
+	if (rc >= 0)
+		rc = take_rest(text, bdf, &o, e);
+	if (rc >= 0)
+		*out = o;
+	return rc;
+}
+
+int vfio_user_options_parse(const char *text, struct vfio_options *out,
+			    struct err *e)
+{
+	struct vfio_options o = { 0 };
+	struct vfio_function f;
+	int rc = take_host(text, &o, e);
+
+	if (rc >= 0)
+		rc = vfio_user_function(o.host, &f, e);
+	if (rc >= 0)
+		rc = take_rest(text, f.name, &o, e);
+	if (rc >= 0)
+		*out = o;
+	return rc;
 }

@@ -11,6 +11,10 @@
  * writing (vfio_pci_config.c, unassigned ranges). What is hidden is therefore
  * looked up in the physical chain that sysfs shows to root, and blocked here;
  * without that chain, every byte outside of what shows is blocked.
+ *
+ * The kernel also drops writes that a guest has no business with: of most
+ * capabilities it lets none through. Where no kernel does that (vfio-user), the
+ * same is done here, so that a guest meets the same function either way.
  */
 #include <string.h>
 
@@ -34,7 +38,7 @@ static const struct cap_rule std_rules[] = {
 	{ PCI_CAP_ID_MSI,    0,                   vfio_show_msi },
 	{ PCI_CAP_ID_CHSWP,  4,                   NULL },
 	{ PCI_CAP_ID_PCIX,   8,                   NULL }, /* no PCI-X bus */
-	{ PCI_CAP_ID_HT,     0,                   vfio_show_pass },
+	{ PCI_CAP_ID_HT,     0,                   vfio_show_guarded },
 	{ PCI_CAP_ID_VNDR,   0,                   vfio_show_pass },
 	{ PCI_CAP_ID_DBG,    4,                   NULL },
 	{ PCI_CAP_ID_CCRC,   0,                   NULL },
@@ -44,30 +48,30 @@ static const struct cap_rule std_rules[] = {
 	{ PCI_CAP_ID_SECDEV, 0,                   NULL },
 	{ PCI_CAP_ID_EXP,    0,                   vfio_show_pcie },
 	{ PCI_CAP_ID_MSIX,   PCI_CAP_MSIX_SIZEOF, vfio_show_msix },
-	{ PCI_CAP_ID_SATA,   0,                   vfio_show_pass },
+	{ PCI_CAP_ID_SATA,   0,                   vfio_show_guarded },
 	{ PCI_CAP_ID_AF,     PCI_CAP_AF_SIZEOF,   vfio_show_af },
 	{ PCI_CAP_ID_EA,     0,                   NULL }, /* host addresses */
 };
-static const struct cap_rule std_unknown = { .show = vfio_show_pass };
+static const struct cap_rule std_unknown = { .show = vfio_show_guarded };
 
 static const struct cap_rule ext_rules[] = {
 	{ PCI_EXT_CAP_ID_ERR,    0x48, vfio_show_pass },
-	{ PCI_EXT_CAP_ID_VC,     0,    vfio_show_pass },
-	{ PCI_EXT_CAP_ID_DSN,    12,   vfio_show_pass },
+	{ PCI_EXT_CAP_ID_VC,     0,    vfio_show_guarded },
+	{ PCI_EXT_CAP_ID_DSN,    12,   vfio_show_guarded },
 	{ PCI_EXT_CAP_ID_PWR,    16,   vfio_show_pass },
-	{ PCI_EXT_CAP_ID_MFVC,   0,    vfio_show_pass },
-	{ PCI_EXT_CAP_ID_VC9,    0,    vfio_show_pass },
+	{ PCI_EXT_CAP_ID_MFVC,   0,    vfio_show_guarded },
+	{ PCI_EXT_CAP_ID_VC9,    0,    vfio_show_guarded },
 	{ PCI_EXT_CAP_ID_VNDR,   0,    vfio_show_pass },
-	{ PCI_EXT_CAP_ID_ACS,    8,    vfio_show_pass },
+	{ PCI_EXT_CAP_ID_ACS,    8,    vfio_show_guarded },
 	{ PCI_EXT_CAP_ID_ARI,    8,    NULL }, /* topology is the guest's */
 	{ PCI_EXT_CAP_ID_ATS,    8,    NULL }, /* the guest has no IOMMU */
 	{ PCI_EXT_CAP_ID_SRIOV,  0x40, NULL }, /* phantom BARs */
-	{ PCI_EXT_CAP_ID_MCAST,  0x30, vfio_show_pass },
+	{ PCI_EXT_CAP_ID_MCAST,  0x30, vfio_show_guarded },
 	{ PCI_EXT_CAP_ID_PRI,    16,   NULL },
 	{ PCI_EXT_CAP_ID_REBAR,  0,    NULL }, /* BARs have one size here */
-	{ PCI_EXT_CAP_ID_DPA,    0,    vfio_show_pass },
-	{ PCI_EXT_CAP_ID_TPH,    0,    vfio_show_pass },
-	{ PCI_EXT_CAP_ID_LTR,    8,    vfio_show_pass },
+	{ PCI_EXT_CAP_ID_DPA,    0,    vfio_show_guarded },
+	{ PCI_EXT_CAP_ID_TPH,    0,    vfio_show_guarded },
+	{ PCI_EXT_CAP_ID_LTR,    8,    vfio_show_guarded },
 	{ PCI_EXT_CAP_ID_SECPCI, 0,    NULL },
 	{ PCI_EXT_CAP_ID_PASID,  8,    NULL },
 	{ PCI_EXT_CAP_ID_DPC,    0,    NULL },

@@ -20,7 +20,14 @@
 #include "vfio/trace.h"
 #include "vmm/base/sys.h"
 
-enum { RESET_TRIES = 5, RESET_WAIT_MS = 20, D0_TRIES = 10, D0_WAIT_MS = 10 };
+enum {
+	RESET_TRIES = 5,
+	RESET_WAIT_MS = 20,
+	D0_TRIES = 10,
+	D0_WAIT_MS = 10,
+	READY_TRIES = 100,
+	READY_WAIT_MS = 10
+};
 
 /* -------- which resets there are -------- */
 
@@ -43,6 +50,12 @@ static bool has_pm_reset(const struct vfio_device *d)
 	       !(d->seen[d->pm + PCI_PM_CTRL] & PCI_PM_CTRL_NO_SOFT_RESET);
 }
 
+/* No kernel or server offers a reset, but the registers are ours to use. */
+static bool needs_flr(const struct vfio_device *d)
+{
+	return d->dev->raw && !d->dev->can_reset && has_pcie_flr(d);
+}
+
 /* What VFIO_DEVICE_RESET will use. The kernel's own list, if it shows one,
  * is in the order in which it tries. */
 static void method_of(const struct vfio_device *d, char *out, size_t n)
@@ -50,7 +63,9 @@ static void method_of(const struct vfio_device *d, char *out, size_t n)
 	snprintf(out, n, "%s", d->host.reset_method);
 	out[strcspn(out, " ")] = '\0';
 	if (!d->dev->can_reset)
-		snprintf(out, n, "none");
+		snprintf(out, n, needs_flr(d) ? "flr" : "none");
+	else if (d->dev->raw)
+		snprintf(out, n, "by its server");
 	else if (out[0] != '\0')
 		return;
 	else if (has_pcie_flr(d))
@@ -72,7 +87,7 @@ int vfio_reset_check(struct vfio_device *d, struct err *e)
 		 strcmp(method, "pm") == 0
 			 ? " (weak: parts of the function may keep state)"
 			 : "");
-	if (d->dev->can_reset)
+	if (d->dev->can_reset || needs_flr(d))
 		return 0;
 	if (d->opt.allow_no_reset) {
 		log_warn("vfio: %s: the function cannot be reset; it keeps "
@@ -83,7 +98,8 @@ int vfio_reset_check(struct vfio_device *d, struct err *e)
 	(void)err_set(e, -ENOTSUP,
 		      "the function cannot be reset: what a guest leaves in "
 		      "it would leak into the next");
-	err_hint(e, "accept that with --vfio %s,allow-no-reset", vfio_name(d));
+	err_hint(e, "accept that with --%s %s,allow-no-reset",
+		 d->dev->raw ? "vfio-user" : "vfio", vfio_name(d));
 	return -ENOTSUP;
 }
 
@@ -131,6 +147,21 @@ static void after_reset(struct vfio_device *d)
 	d->touched = false;
 }
 
+/* A kernel waits until a function answers after its reset, PCIe 6.2 6.6.1;
+ * without one it is for us to wait. One that does not come back is the next
+ * access's to notice. */
+static void await(struct vfio_device *d)
+{
+	uint32_t id = UINT32_MAX;
+
+	for (unsigned i = 0; d->dev->raw && i < READY_TRIES; i++) {
+		if (vfio_config_get(d, PCI_VENDOR_ID, 4, &id) < 0 ||
+		    (uint16_t)id != 0xffff)
+			return;
+		sys_sleep_ms(READY_WAIT_MS);
+	}
+}
+
 /* -------- by VFIO_DEVICE_RESET -------- */
 
 static int device_reset(struct vfio_device *d, struct err *e)
@@ -146,6 +177,40 @@ static int device_reset(struct vfio_device *d, struct err *e)
 	return rc;
 }
 
+int vfio_reset_at_open(struct vfio_device *d, struct err *e)
+{
+	struct err why = ERR_NONE;
+
+	if (!d->dev->raw || !d->dev->can_reset)
+		return 0;
+	if (device_reset(d, &why) < 0)
+		log_warn("vfio: %s: %s", vfio_name(d), why.text);
+	return 0;
+}
+
+static int flr_ourselves(struct vfio_device *d, struct err *e)
+{
+	unsigned at = d->pcie + PCI_EXP_DEVCTL;
+	uint32_t v = 0;
+	int rc = vfio_config_get(d, at, 2, &v);
+
+	if (rc >= 0)
+		rc = vfio_config_put(d, at, 2, v | PCI_EXP_DEVCTL_BCR_FLR);
+	return rc < 0 ? err_sys(e, rc, "the function cannot be reset") : 0;
+}
+
+static int reset_now(struct vfio_device *d, struct err *e)
+{
+	int rc = 0;
+
+	if (d->dev->can_reset)
+		rc = device_reset(d, e);
+	else if (needs_flr(d))
+		rc = flr_ourselves(d, e);
+	await(d);
+	return rc;
+}
+
 void vfio_device_reset(struct pci_device *p)
 {
 	struct vfio_device *d = vfio_of(p);
@@ -156,7 +221,7 @@ void vfio_device_reset(struct pci_device *p)
 		return;
 	if (d->touched) {
 		before_reset(d);
-		rc = d->dev->can_reset ? device_reset(d, &e) : 0;
+		rc = reset_now(d, &e);
 		trace_vfio_reset(vfio_name(d), "asked by the guest", rc);
 	} else {
 		vfio_irqs_quiesce(d);
@@ -197,6 +262,7 @@ void vfio_flr(struct vfio_device *d, unsigned off, unsigned len, uint32_t v)
 
 	before_reset(d);
 	rc = vfio_config_forward(d, off, len, v);
+	await(d);
 	trace_vfio_reset(vfio_name(d), "function level reset", rc);
 	after_reset(d);
 }

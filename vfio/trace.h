@@ -49,6 +49,17 @@ TRACE_POINT(DMA, dma_map, (uint64_t iova, uint64_t size, const void *hva),
 	    "map iova=%#" PRIx64 " size=%#" PRIx64 " hva=%p", iova, size, hva)
 TRACE_POINT(DMA, dma_unmap, (uint64_t iova, uint64_t size),
 	    "unmap iova=%#" PRIx64 " size=%#" PRIx64, iova, size)
+TRACE_POINT(VFIO, user_call,
+	    (const char *dev, const char *command, unsigned id, size_t bytes,
+	     unsigned fds),
+	    "%s request %u: %s, %zu bytes, %u fds", dev, id, command, bytes,
+	    fds)
+TRACE_POINT(VFIO, user_reply, (const char *dev, unsigned id, int rc),
+	    "%s request %u = %d", dev, id, rc)
+TRACE_POINT(DMA, user_dma,
+	    (const char *what, uint64_t at, uint64_t count, int rc),
+	    "message: %s iova=%#" PRIx64 " size=%#" PRIx64 " = %d", what, at,
+	    count, rc)
 TRACE_POINT(GUEST, vfio_guest,
 	    (const char *dev, const char *what, uint64_t where),
 	    "%s %s at %#" PRIx64, dev, what, where)

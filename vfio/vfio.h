@@ -23,7 +23,7 @@ struct vfio_dev;
 
 /* What messages call a function: its PCI address, or the path of the socket
  * where a vfio-user server offers it (at most 107 bytes, unix(7)). */
-enum { VFIO_NAME_SIZE = 112 };
+enum { VFIO_NAME_SIZE = 112, VFIO_SOCKET_PATH_MAX = 107 };
 
 /* What mapping RAM into an I/O address space costs and allows. */
 struct vfio_iommu_facts {
@@ -109,9 +109,9 @@ struct vfio_dev_ops {
 
 /* Embedded in who opened the function. */
 struct vfio_dev_listener {
-	/* It will never answer again. Main thread, no lock held, at most once;
-	 * accesses fail at once from then on. */
-	void (*gone)(struct vfio_dev_listener *l);
+	/* It will never answer again, for the reason @why. Main thread, no
+	 * lock held, at most once; accesses fail at once from then on. */
+	void (*gone)(struct vfio_dev_listener *l, const char *why);
 };
 
 struct vfio_dev {
