@@ -3,6 +3,7 @@
 #define VFIO_TRACE_H
 
 #include <inttypes.h>
+#include <stddef.h>
 
 #include "vmm/base/trace.h"
 
