@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "vfio/group.h"
+#include "vfio/user.h"
 #include "vmm/base/bytes.h"
 #include "vmm/machine/limits.h"
 #include "vmm/machine/trace.h"
@@ -14,6 +15,12 @@ static int open_kernel_space(struct vm *vm, struct vfio_iommu **out,
 			     struct err *e)
 {
 	return vfio_group_iommu_open(vm->fd, out, e);
+}
+
+static int open_user_space(struct vm *vm, struct vfio_iommu **out,
+			   struct err *e)
+{
+	return vfio_user_iommu_open(&vm->loop, out, e);
 }
 
 static const struct backend {
@@ -30,6 +37,12 @@ static const struct backend {
 		.find = vfio_function_find,
 		.open_space = open_kernel_space,
 		.locks_ram = true,
+	},
+	[CONFIG_VFIO_USER] = {
+		.parse = vfio_user_options_parse,
+		.find = vfio_user_function,
+		.open_space = open_user_space,
+		.shares_ram = true,
 	},
 };
 

@@ -101,6 +101,11 @@ static int set_vfio(struct config *c, const char *v, struct err *e)
 	return add_function(c, CONFIG_VFIO, v, e);
 }
 
+static int set_vfio_user(struct config *c, const char *v, struct err *e)
+{
+	return add_function(c, CONFIG_VFIO_USER, v, e);
+}
+
 static int set_console(struct config *c, const char *v, struct err *e)
 {
 	c->console = v;
@@ -177,6 +182,7 @@ static const struct option {
 	{ "cpus", 0, set_cpus },
 	{ "hugepages", FLAG, set_hugepages },
 	{ "vfio", REPEATED, set_vfio },
+	{ "vfio-user", REPEATED, set_vfio_user },
 	{ "console", 0, set_console },
 	{ "timeout", 0, set_timeout },
 	{ "trace", 0, set_trace },
@@ -358,6 +364,9 @@ const char *config_help(void)
 	       "  --vfio BDF[,KEY=VALUE]...\n"
 	       "                        assign a function bound to vfio-pci; "
 	       "repeatable\n"
+	       "  --vfio-user SOCKET[,KEY=VALUE]...\n"
+	       "                        assign a function that a vfio-user "
+	       "server offers\n"
 	       "  --console WHERE       stdio (default; Ctrl-a x quits), none, "
 	       "pty\n"
 	       "                        or file:PATH\n"

@@ -22,7 +22,7 @@
 enum { CONFIG_MAX_FUNCTIONS = 30 };
 
 /* Who has a function: the host's kernel, or a vfio-user server. */
-enum config_backend { CONFIG_VFIO, CONFIG_BACKENDS };
+enum config_backend { CONFIG_VFIO, CONFIG_VFIO_USER, CONFIG_BACKENDS };
 
 struct config_function {
 	enum config_backend backend;

@@ -98,6 +98,20 @@ static void every_option_is_understood(void **state)
 	assert_string_equal(c.dump_dtb, "d");
 }
 
+static void functions_keep_their_order_whoever_has_them(void **state)
+{
+	struct config c = accept("--kernel k --vfio 01:00.0 --vfio-user /a,x=y "
+				 "--vfio 02:00.0 --vfio-user=/b");
+
+	assert_int_equal(c.n_functions, 4);
+	assert_int_equal(c.function[0].backend, CONFIG_VFIO);
+	assert_int_equal(c.function[1].backend, CONFIG_VFIO_USER);
+	assert_string_equal(c.function[1].text, "/a,x=y");
+	assert_int_equal(c.function[2].backend, CONFIG_VFIO);
+	assert_int_equal(c.function[3].backend, CONFIG_VFIO_USER);
+	assert_string_equal(c.function[3].text, "/b");
+}
+
 static void a_value_may_follow_an_equals_sign(void **state)
 {
 	struct config c = accept("--kernel=k --append=a=b --mem=64 "
