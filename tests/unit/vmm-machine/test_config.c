@@ -390,6 +390,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		FAKE_TEST(a_kernel_is_enough),
 		FAKE_TEST(every_option_is_understood),
+		FAKE_TEST(functions_keep_their_order_whoever_has_them),
 		FAKE_TEST(a_value_may_follow_an_equals_sign),
 		FAKE_TEST(sizes_are_mebibytes_unless_said_otherwise),
 		FAKE_TEST(an_empty_kernel_command_line_is_allowed),
