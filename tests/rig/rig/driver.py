@@ -104,5 +104,5 @@ def card_driver(kernel):
 
 def card_explore():
     """card-explore, static."""
-    key = digest(os.path.join(SOURCE, "explore.c"), CONTRACT, os.path.join(SOURCE, "Makefile"))
+    key = digest(*glob.glob(os.path.join(SOURCE, "explore*.[ch]")), CONTRACT, os.path.join(SOURCE, "Makefile"))
     return kept("card-explore", "explore-" + key, lambda out: make(out, "explore"))

@@ -287,7 +287,6 @@ static void card_close(struct card *card)
 	card->regs = NULL;
 }
 
-/* With memory decode on and the BARs ours. */
 static int probe_enabled(struct pci_dev *pdev)
 {
 	struct card *card = kzalloc(sizeof(*card), GFP_KERNEL);
@@ -311,6 +310,9 @@ static int probe_enabled(struct pci_dev *pdev)
 	return 0;
 }
 
+/* A driver for daily use would also claim the BARs, pci_request_mem_regions().
+ * Debian's kernels (CONFIG_IO_STRICT_DEVMEM) then refuse to map them through
+ * sysfs, and card-explore is to be run beside this driver. */
 static int card_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
 	int rc = pci_enable_device_mem(pdev);
@@ -319,17 +321,9 @@ static int card_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		pci_err(pdev, "cannot be enabled: %d\n", rc);
 		return rc;
 	}
-	rc = pci_request_mem_regions(pdev, KBUILD_MODNAME);
-	if (rc < 0) {
-		pci_err(pdev, "somebody else uses its BARs: %d\n", rc);
-		goto out;
-	}
 	rc = probe_enabled(pdev);
-	if (rc == 0)
-		return 0;
-	pci_release_mem_regions(pdev);
-out:
-	pci_disable_device(pdev);
+	if (rc < 0)
+		pci_disable_device(pdev);
 	return rc;
 }
 
@@ -340,7 +334,6 @@ static void card_remove(struct pci_dev *pdev)
 	card_close(card);
 	pci_set_drvdata(pdev, NULL);
 	kfree(card);
-	pci_release_mem_regions(pdev);
 	pci_disable_device(pdev);
 }
 
