@@ -179,16 +179,16 @@ static void fabricate_link(struct vfio_device *d, const struct pci_cap *c)
 		   PCI_EXP_LNKSTA_CLS_2_5GB | PCI_EXP_LNKSTA_NLW_X1);
 }
 
-/* Device control is what a kernel lets a guest write; the link and the rest
- * are the port's business. */
+/* A guest writes device control and status; the link and the rest are the
+ * port's business. */
 static void guard_express(struct vfio_device *d, const struct pci_cap *c)
 {
 	unsigned end = c->offset + c->size;
 
 	for (unsigned at = c->offset + PCI_EXP_DEVCAP; at < end; at++) {
 		unsigned reg = at - c->offset;
-		bool control = reg / 2 == PCI_EXP_DEVCTL / 2 ||
-			       reg / 2 == PCI_EXP_DEVCTL2 / 2;
+		bool control = reg / 4 == PCI_EXP_DEVCTL / 4 ||
+			       reg / 4 == PCI_EXP_DEVCTL2 / 4;
 
 		if (!control && d->klass[at] == VFIO_PASS)
 			d->klass[at] = VFIO_PASS_RO;

@@ -85,42 +85,39 @@ static int send_piece(struct user_dev *u, unsigned index, unsigned start,
 	return send_set(u, &s, fds, fds[0] < 0 ? 0 : n, e);
 }
 
-/* How many at @fds go into one message: as many as fit, all with an eventfd or
- * all without. */
+/* How many of the last of @n fds go into one message: as many as fit, all with
+ * an eventfd or all without. */
 static unsigned piece_of(const struct user_dev *u, const int *fds, unsigned n)
 {
-	bool none = fds[0] < 0;
+	bool none = fds[n - 1] < 0;
 	unsigned i = 1;
 
-	while (i < n && (fds[i] < 0) == none &&
+	while (i < n && (fds[n - 1 - i] < 0) == none &&
 	       (none || i < u->link.limits.max_fds))
 		i++;
 	return i;
 }
 
-static void take_back(struct user_dev *u, unsigned index, unsigned start,
-		      unsigned n)
-{
-	const int none = -1;
-
-	if (n != 0)
-		(void)send_piece(u, index, start, n, &none, NULL);
-}
-
+/* From the end: a server whose index cannot grow (VFIO_IRQ_INFO_NORESIZE)
+ * learns from the first message how many vectors there will be. */
 static int send_block(struct user_dev *u, unsigned index, unsigned start,
 		      unsigned n, const int *fds, struct err *e)
 {
-	for (unsigned done = 0; done < n;) {
-		unsigned piece = piece_of(u, fds + done, n - done);
-		int rc = send_piece(u, index, start + done, piece, fds + done,
-				    e);
+	const int none = -1;
 
-		if (rc < 0) {
-			/* the block as a whole, as the kernel does */
-			take_back(u, index, start, done);
-			return rc;
-		}
-		done += piece;
+	for (unsigned left = n; left != 0;) {
+		unsigned piece = piece_of(u, fds, left);
+		int rc;
+
+		left -= piece;
+		rc = send_piece(u, index, start + left, piece, fds + left, e);
+		if (rc >= 0)
+			continue;
+		/* the block is undone as a whole, as the kernel does */
+		if (left + piece != n)
+			(void)send_piece(u, index, start + left + piece,
+					 n - left - piece, &none, NULL);
+		return rc;
 	}
 	return 0;
 }

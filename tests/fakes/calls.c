@@ -96,8 +96,9 @@ void sys_close(int *fd)
 		return;
 	call_begin_void(&c, "close %s", fd_name(*fd));
 	fd_close(*fd);
-	*fd = -1;
 	(void)call_end(&c, 0);
+	socket_closed(*fd);
+	*fd = -1;
 }
 
 int sys_dup(int fd)

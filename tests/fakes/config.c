@@ -232,6 +232,23 @@ static void ext_chain(struct device *d)
 	}
 }
 
+/* Without a kernel: nothing is virtual but the BARs, whose registers are
+ * modelled there, and what the kernel keeps for itself can be written. */
+static void raw_perms(struct device *d)
+{
+	unsigned msix = d->pci.msix.at;
+
+	fill(d->virt, 0, PCI_BASE_ADDRESS_0, 0);
+	fill(d->virt, PCI_CARDBUS_CIS, sizeof(d->virt) - PCI_CARDBUS_CIS, 0);
+	fill(d->virt, PCI_ROM_ADDRESS, 4, 0xff);
+	if (d->msi_at)
+		perm(d, d->msi_at + PCI_MSI_FLAGS, 2, 0,
+		     PCI_MSI_FLAGS_ENABLE | PCI_MSI_FLAGS_QSIZE);
+	if (msix)
+		perm(d, msix + PCI_MSIX_FLAGS, 2, 0,
+		     PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL);
+}
+
 void config_init(struct device *d)
 {
 	memcpy(d->vcfg, d->hw, sizeof(d->hw));
@@ -243,6 +260,8 @@ void config_init(struct device *d)
 	header_perms(d);
 	std_chain(d);
 	ext_chain(d);
+	if (d->raw)
+		raw_perms(d);
 }
 
 /* -------- access -------- */
@@ -314,7 +333,7 @@ static void write_byte(struct device *d, unsigned at, uint8_t v)
 static void command_written(struct device *d, bool memory_was, uint8_t high_was)
 {
 	bool memory = config_memory_on(d);
-	uint8_t high = d->vcfg[PCI_COMMAND + 1];
+	uint8_t high = (d->raw ? d->hw : d->vcfg)[PCI_COMMAND + 1];
 	const uint8_t off = PCI_COMMAND_INTX_DISABLE >> 8;
 
 	if (memory_was && !memory && memory_shows_device(&d->o))
@@ -352,14 +371,16 @@ static bool touches(unsigned at, unsigned n, unsigned reg, unsigned len)
 void config_write(struct device *d, unsigned at, const uint8_t *v, unsigned n)
 {
 	bool memory_was = config_memory_on(d);
-	uint8_t high_was = d->vcfg[PCI_COMMAND + 1];
-	uint8_t *flr = &d->vcfg[d->express_at + PCI_EXP_DEVCTL + 1];
+	uint8_t *keeps = d->raw ? d->hw : d->vcfg;
+	uint8_t high_was = keeps[PCI_COMMAND + 1];
+	uint8_t *flr = &keeps[d->express_at + PCI_EXP_DEVCTL + 1];
 
 	for (unsigned i = 0; i < n; i++)
 		write_byte(d, at + i, v[i]);
 	if (touches(at, n, PCI_COMMAND, 2))
 		command_written(d, memory_was, high_was);
-	if (d->msi_at != 0 && touches(at, n, d->msi_at + PCI_MSI_FLAGS, 1))
+	if (d->msi_at != 0 && !d->raw &&
+	    touches(at, n, d->msi_at + PCI_MSI_FLAGS, 1))
 		msi_written(d);
 	if (d->express_at != 0 && (*flr & (PCI_EXP_DEVCTL_BCR_FLR >> 8))) {
 		*flr &= (uint8_t) ~(PCI_EXP_DEVCTL_BCR_FLR >> 8);

@@ -64,6 +64,8 @@ void device_do_reset(struct device *d)
 				       : FAKE_PAGE * 16);
 	}
 	/* pci_try_reset_function restores the config space */
+	if (d->raw)
+		memcpy(d->hw, d->reset_hw, sizeof(d->hw));
 	d->resets++;
 }
 

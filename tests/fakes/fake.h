@@ -4,7 +4,8 @@
  *     calls.c   the functions of sys.h that work on fds and paths
  *     events.c  eventfds (with listeners), epoll, timers, time, limits
  *     memory.c  mappings
- *     files.c   the table of paths         sockets.c  servers behind sockets
+ *     files.c   the table of paths
+ *     sockets.c servers behind sockets    user_server.c vfio-user
  *     kvm.c     /dev/kvm, VMs, slots      kvm_vcpu.c vCPUs
  *     kvm_irq.c routes, irqfds, lines     cpuid.c    what CPUs can do
  *     vfio.c    containers and groups     vfio_dma.c type1 maps
@@ -160,6 +161,8 @@ bool eventfd_is_ready(const struct obj *o);
 /* The object behind the next descriptor that the program sent to the server's
  * end @fd; the caller gives it back with obj_release. NULL: none was sent. */
 struct obj *socket_sent(int fd);
+/* The program closed @fd; if it was a connection, wait for its server. */
+void socket_closed(int fd);
 
 /* -------- kvm.c, kvm_vcpu.c, kvm_irq.c, cpuid.c -------- */
 
@@ -300,6 +303,7 @@ struct device {
 	struct trigger *vector; /* of irq_type, as many as the index has */
 	struct trigger err, req;
 	struct listener unmask;
+	bool raw; /* no kernel: config space is the hardware's (vfio-user) */
 	bool intx_masked, intx_pending;
 	unsigned resets;
 	enum fake_gone gone;

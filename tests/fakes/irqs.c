@@ -82,10 +82,10 @@ static void vectors_free(struct device *d)
 	free(d->vector);
 	d->vector = NULL;
 	d->n_vectors = 0;
-	if (d->irq_type == MSI)
+	if (d->irq_type == MSI && !d->raw)
 		d->hw[d->msi_at + PCI_MSI_FLAGS] &=
 			(uint8_t)~PCI_MSI_FLAGS_ENABLE;
-	if (d->irq_type == MSIX)
+	if (d->irq_type == MSIX && !d->raw)
 		d->hw[d->pci.msix.at + PCI_MSIX_FLAGS + 1] &=
 			(uint8_t) ~(PCI_MSIX_FLAGS_ENABLE >> 8);
 	d->irq_type = -1;
@@ -208,6 +208,8 @@ static long msi_enable(struct device *d, unsigned index, unsigned n)
 	d->vector = xalloc(sizeof(d->vector[0]) * irq_count(d, index));
 	d->irq_type = (int)index;
 	d->n_vectors = n;
+	if (d->raw)
+		return 0;
 	if (index == MSI)
 		d->hw[d->msi_at + PCI_MSI_FLAGS] |= PCI_MSI_FLAGS_ENABLE;
 	else
@@ -368,6 +370,17 @@ static bool intx_raise(struct device *d)
 	return trigger_fire(&d->vector[0]);
 }
 
+/* Hardware sends no message unless its own register says so. */
+static bool messages_on(const struct device *d, unsigned index)
+{
+	if (!d->raw)
+		return true;
+	return index == MSI
+		       ? d->hw[d->msi_at + PCI_MSI_FLAGS] & PCI_MSI_FLAGS_ENABLE
+		       : d->hw[d->pci.msix.at + PCI_MSIX_FLAGS + 1] &
+				 PCI_MSIX_FLAGS_ENABLE >> 8;
+}
+
 static bool raise_vector(struct device *d, unsigned index, unsigned vector)
 {
 	if (index == ERR || index == REQ)
@@ -375,7 +388,7 @@ static bool raise_vector(struct device *d, unsigned index, unsigned vector)
 	if (index == INTX)
 		return intx_raise(d);
 	return d->irq_type == (int)index && vector < irq_count(d, index) &&
-	       trigger_fire(&d->vector[vector]);
+	       messages_on(d, index) && trigger_fire(&d->vector[vector]);
 }
 
 bool fake_pci_interrupt(const char *bdf, unsigned index, unsigned vector)

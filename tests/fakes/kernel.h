@@ -133,6 +133,24 @@ void fake_servers_stop(void);
  * jump. For tests of time limits. */
 void fake_impatient(unsigned ms);
 
+/* Offer the function @bdf of fake_pci_add at a socket, by vfio-user, instead of
+ * through the kernel: config space is then the hardware's own. Its calls appear
+ * in the trace, and can be made to fail, under the names that they have in the
+ * kernel's interface. Zeroes mean what is said. */
+struct fake_user {
+	const char *path, *bdf;
+	unsigned max_fds;  /* 0: not announced, so 1 */
+	unsigned max_data; /* 0: not announced, so 1 MiB */
+	bool dribbles;	   /* every byte is a send of its own */
+	bool no_masks;	   /* INTx takes no mask and no unmask */
+	bool no_unmask_fd; /* ... no eventfd for unmask */
+	bool no_events;	   /* neither ERR nor REQ */
+	bool no_fd;	   /* regions come without a descriptor */
+};
+void fake_user_add(const struct fake_user *u);
+/* Ranges of guest RAM that the server of @bdf has now. */
+unsigned fake_user_maps(const char *bdf);
+
 /* -------- host facts -------- */
 
 void fake_memory_total(uint64_t bytes); /* default 64 GiB */

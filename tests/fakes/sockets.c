@@ -26,7 +26,7 @@ struct server {
 	void *arg;
 };
 
-/* One connection, from connect to fake_servers_stop. */
+/* One connection, from connect to close. */
 struct link {
 	int program, fd; /* fd: the server's end */
 	struct server server;
@@ -71,29 +71,53 @@ static void *serve(void *arg)
 	return NULL;
 }
 
+static void link_end(struct link *l)
+{
+	(void)shutdown(l->fd, SHUT_RDWR);
+	pthread_join(l->thread, NULL);
+	(void)close(l->fd);
+	fake_lock();
+	for (; l->n != 0; l->n--)
+		obj_release(l->passed[l->first++ % MAX_PASSED]);
+	fake_unlock();
+	free(l);
+}
+
+/* Take the connection of the program's @fd out of the list; -1: any. */
+static struct link *unlist(int fd)
+{
+	struct link *l = NULL;
+
+	fake_lock();
+	for (struct link **p = &links; *p && !l; p = &(*p)->next) {
+		if (fd >= 0 && (*p)->program != fd)
+			continue;
+		l = *p;
+		*p = l->next;
+		break;
+	}
+	fake_unlock();
+	return l;
+}
+
+void socket_closed(int fd)
+{
+	struct link *l = unlist(fd);
+
+	if (l)
+		link_end(l);
+}
+
 void fake_servers_stop(void)
 {
 	struct link *l;
 
 	fake_lock();
-	l = links;
-	links = NULL;
 	n_servers = 0;
 	impatience = 0;
 	fake_unlock();
-	while (l) {
-		struct link *next = l->next;
-
-		(void)shutdown(l->fd, SHUT_RDWR);
-		pthread_join(l->thread, NULL);
-		(void)close(l->fd);
-		fake_lock();
-		for (; l->n != 0; l->n--)
-			obj_release(l->passed[l->first++ % MAX_PASSED]);
-		fake_unlock();
-		free(l);
-		l = next;
-	}
+	while ((l = unlist(-1)))
+		link_end(l);
 }
 
 void fake_impatient(unsigned ms)

@@ -2,6 +2,10 @@
  *
  * What machine/ does, in small: a VM with RAM, a root port, the function below
  * it with BARs assigned and INTx wired, decode still off.
+ *
+ * The function comes through the kernel or, with bench_user set, through a
+ * vfio-user server; the fake device behind both is the same, so a test of what
+ * a guest meets runs over both (VFIO-VU-01): BENCH_MAIN.
  */
 #ifndef VFIO_BENCH_H
 #define VFIO_BENCH_H
@@ -18,12 +22,23 @@
 #include "vfio/dma.h"
 #include "vfio/group.h"
 #include "vfio/internal.h"
+#include "vfio/user.h"
 #include "vmm/base/sys.h"
 #include "vmm/vm.h"
 
 #define BDF "0000:01:00.0"
+#define SOCKET "/run/card.sock"
 #define MIB (UINT64_C(1) << 20)
 #define GIB (UINT64_C(1) << 30)
+
+/* NULL: through the kernel. */
+static const struct fake_user *bench_user;
+
+/* What messages call the function. */
+static inline const char *bench_name(void)
+{
+	return bench_user ? SOCKET : BDF;
+}
 
 struct bench {
 	struct vm vm;
@@ -58,15 +73,22 @@ static inline void bench_vm(struct bench *b)
 	memset(b, 0, sizeof(*b));
 	b->vm = VM_EMPTY;
 	MUST(vm_open(&b->vm, &why));
-	MUST(mem_add_ram(&b->vm.mem, 0, 64 * MIB, MEM_PLAIN, &why));
+	MUST(mem_add_ram(&b->vm.mem, 0, 64 * MIB,
+			 bench_user ? MEM_SHARED : MEM_PLAIN, &why));
 	MUST(vm_create_cpus(&b->vm, 1, &why));
-	MUST(vfio_group_iommu_open(b->vm.fd, &b->iommu, &why));
+	if (bench_user) {
+		fake_user_add(bench_user);
+		MUST(vfio_user_iommu_open(&b->vm.loop, &b->iommu, &why));
+	} else {
+		MUST(vfio_group_iommu_open(b->vm.fd, &b->iommu, &why));
+	}
 }
 
 /* Open the function; its place in the machine comes later. */
 static inline int bench_attach(struct bench *b, struct err *e)
 {
-	int rc = vfio_function_find(BDF, &b->f, e);
+	int rc = bench_user ? vfio_user_function(SOCKET, &b->f, e)
+			    : vfio_function_find(BDF, &b->f, e);
 
 	if (rc >= 0)
 		rc = vfio_device_open(&b->vm, b->iommu, &b->f, &b->o, &b->dev,
@@ -123,6 +145,18 @@ static inline uint8_t vfio_byte(unsigned off)
 	return config[off];
 }
 
+/* Run the handlers of what is ready, until nothing is. */
+static inline void bench_loop(struct bench *b)
+{
+	struct epoll_event ev;
+
+	while (sys_epoll_wait(b->vm.loop.epfd, &ev, 1, 0) == 1) {
+		struct loop_fd *f = (struct loop_fd *)(uintptr_t)ev.data.u64;
+
+		f->handler(f, ev.events);
+	}
+}
+
 static inline uint32_t cfg_read(struct bench *b, unsigned off, unsigned len)
 {
 	return pci_config_read(b->pci, off, len);
@@ -170,5 +204,36 @@ static const struct fake_pci plain_function = {
 		  .pba = 0x3000,
 		  .dynamic = true },
 };
+
+/* -------- both ways -------- */
+
+static const struct fake_user bench_server = {
+	.path = SOCKET, .bdf = BDF, .max_fds = 8, .max_data = 4096
+};
+
+/* Does the sentence begin with the function's name and go on with @text? */
+static inline bool bench_says(const struct err *e, const char *text)
+{
+	size_t n = strlen(bench_name());
+
+	return strncmp(e->text, bench_name(), n) == 0 &&
+	       strncmp(e->text + n, text, strlen(text)) == 0;
+}
+
+/* Tests of what a guest meets, over the kernel and over vfio-user; then those
+ * of one way only. */
+#define BENCH_MAIN(both, kernel_only)                                         \
+	int main(void)                                                        \
+	{                                                                     \
+		int rc = cmocka_run_group_tests_name("kernel", both, NULL,    \
+						     NULL);                   \
+                                                                              \
+		rc += cmocka_run_group_tests_name("kernel only", kernel_only, \
+						  NULL, NULL);                \
+		bench_user = &bench_server;                                   \
+		rc += cmocka_run_group_tests_name("vfio-user", both, NULL,    \
+						  NULL);                      \
+		return rc;                                                    \
+	}
 
 #endif

@@ -96,10 +96,20 @@ static const struct row rich_rows[] = {
 	{ 0x340, 0x18, 'Z' },
 };
 
+/* Without a kernel we drop what it would drop: of PCI Express, all but device
+ * control and status. */
+static const struct row raw_rows[] = {
+	{ 0x074, 4, 'D' },
+	{ 0x07c, 0x98 - 0x7c, 'D' },
+	{ 0x09c, 0xac - 0x9c, 'D' },
+};
+
 static void expand(char *who)
 {
 	for (unsigned i = 0; i < ARRAY_LEN(rich_rows); i++)
 		memset(who + rich_rows[i].at, rich_rows[i].who, rich_rows[i].n);
+	for (unsigned i = 0; bench_user && i < ARRAY_LEN(raw_rows); i++)
+		memset(who + raw_rows[i].at, raw_rows[i].who, raw_rows[i].n);
 }
 
 /* Bits of a device's byte that are ours all the same, and their value. */
@@ -129,6 +139,7 @@ static void fill_gaps(void)
 
 	for (unsigned off = 0x380; off < 0x1000; off++)
 		hw[off] = (uint8_t)(off * 7 + 3);
+	fake_pci_changed(BDF);
 }
 
 static uint32_t reference(struct bench *b, const char *who, unsigned off,
@@ -783,7 +794,7 @@ static void odd_bars_are_refused(void **state)
 	fake_pci_changed(BDF);
 	bench_vm(&b);
 	assert_int_equal(bench_attach(&b, &e), -EINVAL);
-	assert_non_null(strstr(e.text, BDF ": BAR 5 has"));
+	assert_true(bench_says(&e, ": BAR 5 has"));
 	bench_close(&b);
 }
 
@@ -907,9 +918,8 @@ static void ports_and_bridges_are_refused(void **state)
 		struct err e;
 
 		assert_true(open_as_type(&b, types[i], 2, &e) < 0);
-		assert_non_null(strstr(e.text, BDF
-				       ": is no endpoint: its PCI Express type "
-				       "is "));
+		assert_true(bench_says(&e, ": is no endpoint: its PCI Express "
+					   "type is "));
 		bench_close(&b);
 	}
 }
@@ -955,10 +965,10 @@ static void a_function_of_all_ones_is_refused(void **state)
 	fake_pci_gone(BDF, FAKE_ALL_ONES);
 	bench_vm(&b);
 	assert_int_equal(bench_attach(&b, &e), -EIO);
-	assert_string_equal(e.text,
-			    BDF ": the function does not answer: its config "
-				"space reads all ones");
-	assert_non_null(strstr(e.hint, "disable_idle_d3=1"));
+	assert_true(bench_says(&e, ": the function does not answer: its config "
+				   "space reads all ones"));
+	if (!bench_user)
+		assert_non_null(strstr(e.hint, "disable_idle_d3=1"));
 	bench_close(&b);
 }
 
@@ -993,46 +1003,46 @@ static void writes_never_reach_vfios_msix_capability(void **state)
 	bench_close(&b);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		FAKE_TEST(every_byte_reads_as_the_reference_says),
-		FAKE_TEST(reads_reach_the_device_only_where_they_must),
-		FAKE_TEST(every_byte_is_written_as_the_reference_says),
-		FAKE_TEST(only_allowed_capabilities_show),
-		FAKE_TEST(vendor_capabilities_are_read_and_written_raw),
-		FAKE_TEST(bodies_of_hidden_capabilities_are_out_of_reach),
-		FAKE_TEST(hidden_bodies_of_a_virtual_function_too),
-		FAKE_TEST(without_privilege_gaps_are_blocked),
-		FAKE_TEST(a_body_without_end_is_only_read_without_privilege),
-		FAKE_TEST(gaps_pass_without_privilege_on_request),
-		FAKE_TEST(a_physical_list_of_ones_is_no_list),
-		FAKE_TEST(a_length_that_lies_uncovers_nothing),
-		FAKE_TEST(gaps_are_blocked_on_request),
-		FAKE_TEST(a_hidden_head_leads_on),
-		FAKE_TEST(a_head_that_the_kernel_hides_leads_on),
-		FAKE_TEST(two_hidden_heads_lead_on),
-		FAKE_TEST(without_capabilities_there_is_no_list),
-		FAKE_TEST(with_all_hidden_the_head_is_zero),
-		FAKE_TEST(the_last_one_hidden_ends_the_chain_before),
-		FAKE_TEST(rules_of_the_operator_win),
-		FAKE_TEST(conventional_space_ends_in_ones),
-		FAKE_TEST(empty_extended_space_reads_zero),
-		FAKE_TEST(the_header_is_that_of_a_lone_endpoint),
-		FAKE_TEST(bars_size_in_any_width_and_order),
-		FAKE_TEST(odd_bars_are_refused),
-		FAKE_TEST(command_is_written_in_any_width),
-		FAKE_TEST(decode_goes_on_at_the_device_first),
-		FAKE_TEST(decode_stays_off_if_the_device_did_not_hear),
-		FAKE_TEST(a_command_byte_does_not_clear_status),
-		FAKE_TEST(endpoints_of_each_kind_become_endpoints),
-		FAKE_TEST(ports_and_bridges_are_refused),
-		FAKE_TEST(volatile_registers_are_read_through),
-		FAKE_TEST(a_loop_in_the_chain_ends),
-		FAKE_TEST(a_function_of_all_ones_is_refused),
-		FAKE_TEST(a_failed_read_gives_ones),
-		FAKE_TEST(writes_never_reach_vfios_msix_capability),
-	};
+static const struct CMUnitTest both[] = {
+	FAKE_TEST(every_byte_reads_as_the_reference_says),
+	FAKE_TEST(reads_reach_the_device_only_where_they_must),
+	FAKE_TEST(every_byte_is_written_as_the_reference_says),
+	FAKE_TEST(only_allowed_capabilities_show),
+	FAKE_TEST(vendor_capabilities_are_read_and_written_raw),
+	FAKE_TEST(bodies_of_hidden_capabilities_are_out_of_reach),
+	FAKE_TEST(hidden_bodies_of_a_virtual_function_too),
+	FAKE_TEST(without_privilege_gaps_are_blocked),
+	FAKE_TEST(a_body_without_end_is_only_read_without_privilege),
+	FAKE_TEST(gaps_pass_without_privilege_on_request),
+	FAKE_TEST(a_physical_list_of_ones_is_no_list),
+	FAKE_TEST(a_length_that_lies_uncovers_nothing),
+	FAKE_TEST(gaps_are_blocked_on_request),
+	FAKE_TEST(a_hidden_head_leads_on),
+	FAKE_TEST(a_head_that_the_kernel_hides_leads_on),
+	FAKE_TEST(two_hidden_heads_lead_on),
+	FAKE_TEST(without_capabilities_there_is_no_list),
+	FAKE_TEST(with_all_hidden_the_head_is_zero),
+	FAKE_TEST(the_last_one_hidden_ends_the_chain_before),
+	FAKE_TEST(rules_of_the_operator_win),
+	FAKE_TEST(conventional_space_ends_in_ones),
+	FAKE_TEST(empty_extended_space_reads_zero),
+	FAKE_TEST(the_header_is_that_of_a_lone_endpoint),
+	FAKE_TEST(bars_size_in_any_width_and_order),
+	FAKE_TEST(odd_bars_are_refused),
+	FAKE_TEST(command_is_written_in_any_width),
+	FAKE_TEST(decode_goes_on_at_the_device_first),
+	FAKE_TEST(decode_stays_off_if_the_device_did_not_hear),
+	FAKE_TEST(a_command_byte_does_not_clear_status),
+	FAKE_TEST(endpoints_of_each_kind_become_endpoints),
+	FAKE_TEST(ports_and_bridges_are_refused),
+	FAKE_TEST(volatile_registers_are_read_through),
+	FAKE_TEST(a_loop_in_the_chain_ends),
+	FAKE_TEST(a_function_of_all_ones_is_refused),
+	FAKE_TEST(a_failed_read_gives_ones),
+};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest kernel_only[] = {
+	FAKE_TEST(writes_never_reach_vfios_msix_capability),
+};
+
+BENCH_MAIN(both, kernel_only)

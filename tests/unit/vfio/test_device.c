@@ -128,7 +128,8 @@ static void opening_unwinds_from_everywhere(void **state)
 	MUST(sweep_open(&b, &why)); /* KVM's VFIO device stays */
 	sweep_close(&b);
 	fake_mark();
-	assert_true(fake_sweep(sweep_open, sweep_close, &b, BDF) >= 20);
+	assert_true(fake_sweep(sweep_open, sweep_close, &b, bench_name()) >=
+		    20);
 	bench_close(&b);
 }
 
@@ -193,6 +194,8 @@ static void wiring_fails_cleanly_at_every_call(void **state)
 
 static void two_functions_in_two_ports_both_work(void **state)
 {
+	static const struct fake_user other = { .path = "/run/other",
+						.bdf = "0000:02:00.0" };
 	struct fake_pci p = plain_function;
 	struct vfio_device *two;
 	struct vfio_function f;
@@ -205,7 +208,12 @@ static void two_functions_in_two_ports_both_work(void **state)
 	fake_pci_add(&plain_function);
 	bench_vm(&b);
 	MUST(bench_attach(&b, &why));
-	MUST(vfio_function_find(p.bdf, &f, &why));
+	if (bench_user) {
+		fake_user_add(&other);
+		MUST(vfio_user_function(other.path, &f, &why));
+	} else {
+		MUST(vfio_function_find(p.bdf, &f, &why));
+	}
 	MUST(vfio_device_open(&b.vm, b.iommu, &f, &b.o, &two, &why));
 	MUST(pci_host_open(&b.host, &b.vm, &bench_apertures, &why));
 	pci_port_init(&b.port, 1);
@@ -254,21 +262,21 @@ static void random_accesses_leave_nothing_behind(void **state)
 	}
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		FAKE_TEST(decode_is_off_until_the_guest_says_so),
-		FAKE_TEST(opening_resets_no_second_time),
-		FAKE_TEST(the_way_down_is_in_the_kernels_order),
-		FAKE_TEST(intx_is_off_before_the_device_is_closed),
-		FAKE_TEST(closing_nothing_is_fine),
-		FAKE_TEST(the_function_can_be_opened_again_and_again),
-		FAKE_TEST(opening_costs_few_calls),
-		FAKE_TEST(opening_unwinds_from_everywhere),
-		FAKE_TEST(wiring_fails_cleanly_at_every_call),
-		FAKE_TEST(two_functions_in_two_ports_both_work),
-		FAKE_TEST(random_accesses_leave_nothing_behind),
-	};
+static const struct CMUnitTest both[] = {
+	FAKE_TEST(decode_is_off_until_the_guest_says_so),
+	FAKE_TEST(intx_is_off_before_the_device_is_closed),
+	FAKE_TEST(closing_nothing_is_fine),
+	FAKE_TEST(the_function_can_be_opened_again_and_again),
+	FAKE_TEST(opening_unwinds_from_everywhere),
+	FAKE_TEST(wiring_fails_cleanly_at_every_call),
+	FAKE_TEST(two_functions_in_two_ports_both_work),
+	FAKE_TEST(random_accesses_leave_nothing_behind),
+};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest kernel_only[] = {
+	FAKE_TEST(opening_resets_no_second_time),
+	FAKE_TEST(the_way_down_is_in_the_kernels_order),
+	FAKE_TEST(opening_costs_few_calls),
+};
+
+BENCH_MAIN(both, kernel_only)

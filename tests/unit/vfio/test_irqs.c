@@ -131,7 +131,7 @@ static void a_broken_line_and_no_messages_is_an_error(void **state)
 	MUST(bench_attach(&b, &why));
 	fake_fail_ioctl("VFIO_DEVICE_SET_IRQS", 1, EBUSY);
 	assert_int_equal(bench_place(&b, &e), -EBUSY);
-	assert_non_null(strstr(e.text, BDF ": INTx is its only interrupt: "));
+	assert_true(bench_says(&e, ": INTx is its only interrupt: "));
 	assert_non_null(strstr(e.hint, "/proc/interrupts"));
 	bench_close(&b);
 }
@@ -332,7 +332,9 @@ static void a_burst_is_one_call(void **state)
 		vector_write(&b, i, false);
 	fake_trace_clear();
 	cfg_write(&b, MSIX + 2, 2, PCI_MSIX_FLAGS_ENABLE);
-	assert_int_equal(fake_trace_count("VFIO_DEVICE_SET_IRQS"), 1);
+	/* of 8 descriptors each, if by message */
+	assert_int_equal(fake_trace_count("VFIO_DEVICE_SET_IRQS"),
+			 bench_user ? 2 : 1);
 	assert_int_equal(fake_trace_count("KVM_SET_GSI_ROUTING"), 1);
 	assert_int_equal(fake_pci_vectors(BDF, 2), 16);
 	bench_close(&b);
@@ -479,31 +481,31 @@ static void nothing_is_left_after_many_changes(void **state)
 	bench_close(&b);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		FAKE_TEST(intx_is_tied_in_the_right_order),
-		FAKE_TEST(a_level_interrupt_comes_and_comes_again),
-		FAKE_TEST(a_function_without_intx_has_no_pin),
-		FAKE_TEST(messages_do_without_a_broken_line),
-		FAKE_TEST(a_broken_line_and_no_messages_is_an_error),
-		FAKE_TEST(msi_goes_on_and_off_in_the_right_order),
-		FAKE_TEST(messages_arrive_with_their_number),
-		FAKE_TEST(a_short_host_gives_fewer_messages),
-		FAKE_TEST(msi_that_fails_leaves_intx_working),
-		FAKE_TEST(mask_and_pending_words_are_the_hardwares),
-		FAKE_TEST(msix_goes_on_without_vectors),
-		FAKE_TEST(vectors_come_one_by_one_in_any_order),
-		FAKE_TEST(a_fixed_kernel_allocates_with_headroom),
-		FAKE_TEST(after_growing_every_live_vector_is_kicked),
-		FAKE_TEST(a_burst_is_one_call),
-		FAKE_TEST(vectors_beyond_what_the_host_has_stay_masked),
-		FAKE_TEST(msix_that_fails_leaves_intx_working),
-		FAKE_TEST(masking_a_vector_does_not_touch_vfio),
-		FAKE_TEST(every_transition_leaves_exactly_one),
-		FAKE_TEST(both_enabled_the_newest_wins),
-		FAKE_TEST(nothing_is_left_after_many_changes),
-	};
+static const struct CMUnitTest both[] = {
+	FAKE_TEST(intx_is_tied_in_the_right_order),
+	FAKE_TEST(a_level_interrupt_comes_and_comes_again),
+	FAKE_TEST(a_function_without_intx_has_no_pin),
+	FAKE_TEST(messages_do_without_a_broken_line),
+	FAKE_TEST(a_broken_line_and_no_messages_is_an_error),
+	FAKE_TEST(msi_goes_on_and_off_in_the_right_order),
+	FAKE_TEST(messages_arrive_with_their_number),
+	FAKE_TEST(msi_that_fails_leaves_intx_working),
+	FAKE_TEST(mask_and_pending_words_are_the_hardwares),
+	FAKE_TEST(msix_goes_on_without_vectors),
+	FAKE_TEST(vectors_come_one_by_one_in_any_order),
+	FAKE_TEST(a_fixed_kernel_allocates_with_headroom),
+	FAKE_TEST(after_growing_every_live_vector_is_kicked),
+	FAKE_TEST(a_burst_is_one_call),
+	FAKE_TEST(vectors_beyond_what_the_host_has_stay_masked),
+	FAKE_TEST(msix_that_fails_leaves_intx_working),
+	FAKE_TEST(masking_a_vector_does_not_touch_vfio),
+	FAKE_TEST(every_transition_leaves_exactly_one),
+	FAKE_TEST(both_enabled_the_newest_wins),
+	FAKE_TEST(nothing_is_left_after_many_changes),
+};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest kernel_only[] = {
+	FAKE_TEST(a_short_host_gives_fewer_messages),
+};
+
+BENCH_MAIN(both, kernel_only)
