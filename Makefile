@@ -25,6 +25,7 @@ FUZZ_SECONDS ?= 30
 T    ?=
 CASE ?=
 BDF  ?=
+VIA  ?=
 # Which tiers of check; default all.
 TIERS ?=
 
@@ -249,7 +250,7 @@ rig: all
 demo:
 	$(Q)tests/tools/deps build
 	$(Q)$(MAKE) --no-print-directory all
-	$(Q)tests/rig/demo $(BDF)
+	$(Q)VIA=$(VIA) tests/rig/demo $(BDF)
 
 # What could not be installed fails the tiers that need it, not the others.
 check:
@@ -295,7 +296,8 @@ help:
 #  unit         unit tests; SAN=asan (with ubsan) and SAN=tsan are variants
 #  guest        small guests on this machine's /dev/kvm
 #  rig          real guests and devices, nested; CASE=nvme for one
-#  demo         a Linux guest owns an NVMe disk; BDF=0000:01:00.0 on this host
+#  demo         a Linux guest owns an FPGA card; VIA=vfio-user without VFIO,
+#               BDF=0000:01:00.0 a function of this host
 #  fuzz         every fuzz target for FUZZ_SECONDS=30; T=msix for one
 #  lint         all of the following, and the analysers (tidy cppcheck analyze)
 #  layers       no include, call or print where it does not belong

@@ -58,7 +58,7 @@ watched() {
         ("$@" </dev/null 2>/tmp/err)
         echo $? >/tmp/status
     } | tee /tmp/console-$RUN >/dev/ttyS1 &
-    wait
+    wait $!
     STATUS=$(cat /tmp/status)
     mark status "$(vmm_status $STATUS)"
     [ ! -s /tmp/err ] || blob stderr /tmp/err

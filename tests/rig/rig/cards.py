@@ -1,7 +1,9 @@
 """What cases with the simulated card share: how to judge, what the guest gets."""
+from card import Card, program
 from case import Case, root_port
 from config_space import NAMES, ext_caps, steady
 from driver import card_driver, card_explore
+from fetch import libraries
 from image import text
 
 
@@ -14,6 +16,12 @@ def driver_files(kernel):
 
 def guest_files(kernel):
     return {**driver_files(kernel), "/bin/card-explore": card_explore()}
+
+
+def server_files(*names):
+    """minivmm-card and descriptions, for a host that serves the card itself."""
+    return {"/bin/minivmm-card": program(), **libraries(program()), "/lib/card-host.sh": text("host/card.sh"),
+            **{f"/card/{name}.card": Card(name).file for name in names}}
 
 
 def case(**fields):

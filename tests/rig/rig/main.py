@@ -53,6 +53,7 @@ def parse(argv, cases):
     p.add_argument("-v", action="store_true", dest="verbose", help="stream both consoles")
     p.add_argument("--demo", action="store_true", help=argparse.SUPPRESS)
     p.add_argument("--demo-on-host", metavar="BDF", help=argparse.SUPPRESS)
+    p.add_argument("--demo-vfio-user", action="store_true", help=argparse.SUPPRESS)
     args = p.parse_args(argv)
     for name in args.case:
         if name not in cases and not args.measure:
@@ -216,11 +217,15 @@ def main(argv):
         return 0
     if args.demo_on_host:
         return demo.run_on_host(args.demo_on_host)
+    if args.demo_vfio_user and demo.kvm_runs_linux():
+        return demo.run_user_on_host()
     lock = only_one()  # held until we end
     rig = Rig(args.vmm)
     try:
         if args.demo:
             return demo.run(rig)
+        if args.demo_vfio_user:
+            return demo.run_user(rig)
         if args.measure:
             return measure.run(rig, args)
         return run_cases(rig, {n: cases[n] for n in args.case or cases}, args)
