@@ -5,13 +5,22 @@ card_start() {
     _name=$1
     shift
     minivmm-card --control /tmp/card /card/$_name.card "$@" >/tmp/card.log 2>&1 &
+    CARD=$!
     for _s in /tmp/card "$@"; do wait_for 5 [ -S $_s ] || cat /tmp/card.log; done
 }
 
-# What the guest prints as `@@ card NAME WORDS` is told to the card.
+card_tell() { minivmm-card --tell /tmp/card "$@"; }
+
+# card_obey SIGNAL: the server gets it when the next guest prints `@@ card now`.
 card_obey() {
-    touch /tmp/console-$((RUN + 1))
-    tail -f /tmp/console-$((RUN + 1)) | while read -r _at _card _name _words; do
-        [ "$_at $_card" != "@@ card" ] || minivmm-card --tell /tmp/card $_words
-    done &
+    _console=/tmp/console-$((RUN + 1))
+    (
+        until grep -q "^@@ card now" $_console 2>/dev/null; do usleep 50000; done
+        kill -$1 $CARD
+    ) &
+}
+
+card_stop() {
+    kill -KILL $CARD
+    rm -f /tmp/card
 }
