@@ -35,7 +35,7 @@ enum {
 	TABLE_MAX = 4096,
 };
 
-int fail(const struct card *card, const char *format, ...)
+void complain(const struct card *card, const char *format, ...)
 {
 	va_list args;
 
@@ -45,7 +45,6 @@ int fail(const struct card *card, const char *format, ...)
 	vfprintf(stderr, format, args);
 	va_end(args);
 	fputc('\n', stderr);
-	return -1;
 }
 
 /* -------- config space -------- */
@@ -186,7 +185,22 @@ static void print_extended(const struct card *card, unsigned int at)
 	printf("\n");
 }
 
-/* Whether a VSEC is the one that leads on. */
+/* Whether so many bytes at that place lie inside a BAR. */
+static bool place_fits(const struct card *card, const struct place *p,
+		       uint64_t bytes)
+{
+	char path[128];
+	struct stat st;
+
+	if (p->bar < 0 || p->bar >= PCI_STD_NUM_BARS || p->offset % 4 != 0)
+		return false;
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/resource%d",
+		 card->bdf, p->bar);
+	return stat(path, &st) == 0 && p->offset <= (uint64_t)st.st_size &&
+	       bytes <= (uint64_t)st.st_size - p->offset;
+}
+
+/* Whether a VSEC is the one that leads on, and to some place. */
 static bool follow_vsec(struct card *card, unsigned int at)
 {
 	const uint8_t *vsec = card->space + at;
@@ -197,12 +211,11 @@ static bool follow_vsec(struct card *card, unsigned int at)
 	    PCI_VNDR_HEADER_ID(get32(vsec + PCI_VNDR_HEADER)) != CARD_VSEC_ID)
 		return false;
 	length = PCI_VNDR_HEADER_LEN(get32(vsec + PCI_VNDR_HEADER));
-	if (length < CARD_VSEC_LENGTH)
-		return false;
 	card->table.bar = vsec[CARD_VSEC_LOW] & 0xf;
 	card->table.offset = (uint64_t)get32(vsec + CARD_VSEC_HIGH) << 32 |
 			     (get32(vsec + CARD_VSEC_LOW) & ~0xfU);
-	return true;
+	return length >= CARD_VSEC_LENGTH &&
+	       place_fits(card, &card->table, CARD_TABLE_HEADER);
 }
 
 /* Like the first list, but from 0x100 on, with pointers of 12 bits in the upper
@@ -225,7 +238,8 @@ static int list_extended(struct card *card)
 		at = PCI_EXT_CAP_NEXT(header);
 	}
 	if (!found)
-		return fail(card, "it has no VSEC of ID %#x", CARD_VSEC_ID);
+		return fail(card, "no VSEC of ID %#x that leads anywhere",
+			    CARD_VSEC_ID);
 	return 0;
 }
 
@@ -238,22 +252,15 @@ static void window_close(struct window *w)
 	w->pages = MAP_FAILED;
 }
 
+/* mmap takes whole pages only. */
 static int window_map(const struct card *card, int fd, const struct place *p,
 		      size_t bytes, struct window *out)
 {
-	uint64_t first = p->offset & ~(uint64_t)(PAGE - 1);
-	size_t skip = p->offset - first;
-	struct stat st;
+	size_t skip = p->offset % PAGE;
 
-	if (fstat(fd, &st) < 0)
-		return fail(card, "BAR %d: %s", p->bar, strerror(errno));
-	if (p->offset > (uint64_t)st.st_size || p->offset % 4 != 0 ||
-	    bytes > (uint64_t)st.st_size - p->offset)
-		return fail(card, "BAR %d has no %zu bytes at %#llx", p->bar,
-			    bytes, (unsigned long long)p->offset);
 	out->length = skip + bytes;
 	out->pages = mmap(NULL, out->length, PROT_READ | PROT_WRITE, MAP_SHARED,
-			  fd, (off_t)first);
+			  fd, (off_t)(p->offset - skip));
 	if (out->pages == MAP_FAILED)
 		return fail(card, "BAR %d cannot be mapped: %s%s", p->bar,
 			    strerror(errno),
@@ -270,8 +277,11 @@ static int window_open(const struct card *card, const struct place *p,
 	int fd, rc;
 
 	*out = (struct window){ .pages = MAP_FAILED };
-	if (p->bar < 0 || p->bar >= PCI_STD_NUM_BARS)
-		return fail(card, "there is no BAR %d", p->bar);
+	if (p->bar < 0)
+		return fail(card, "the feature table lacks an entry");
+	if (!place_fits(card, p, bytes))
+		return fail(card, "there is no BAR %d with %zu bytes at %#llx",
+			    p->bar, bytes, (unsigned long long)p->offset);
 	snprintf(name, sizeof(name), "resource%d", p->bar);
 	fd = open_file(card, name, O_RDWR);
 	if (fd < 0)

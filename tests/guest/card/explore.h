@@ -33,20 +33,23 @@ struct window {
 	volatile uint32_t *registers;
 };
 
-/* Prints a sentence about the card to standard error; returns -1, as all
- * functions do that fail and have said why. */
-__attribute__((format(printf, 2, 3))) int fail(const struct card *card,
-					       const char *format, ...);
+/* Prints a sentence about the card to standard error. */
+__attribute__((format(printf, 2, 3))) void complain(const struct card *card,
+						    const char *format, ...);
+
+/* The same with the value -1, as all functions have that fail and have said
+ * why. A macro, so that the analysers see it. */
+#define fail(...) (complain(__VA_ARGS__), -1)
 
 /* Reads or writes a register; its offset is a multiple of 4. */
 uint32_t reg(const struct window *w, unsigned int offset);
 void set_reg(const struct window *w, unsigned int offset, uint32_t value);
 
-/* The command register: of config space, PCI_COMMAND_... */
+/* Writes the command register, PCI_COMMAND_... */
 int set_command(const struct card *card, uint16_t command);
 
 /* A page of ours there, a page of ours back, by the card's engine. Memory
- * decode is on; leaves the command register changed. */
-int move_data(const struct card *card, const struct window *engine);
+ * decode is on; the caller puts card->command back. */
+int move_data(struct card *card, const struct window *engine);
 
 #endif

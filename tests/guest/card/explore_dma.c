@@ -158,7 +158,8 @@ static int run(const struct card *card, const struct window *engine,
 	       reg(engine, CARD_CHECKSUM));
 	if (status == CARD_STATUS_OK)
 		return 0;
-	set_command(card, card->command & ~PCI_COMMAND_MASTER);
+	set_command(card,
+		    (card->command | PCI_COMMAND_MEMORY) & ~PCI_COMMAND_MASTER);
 	return fail(card, "the engine says: %s", status_text(status));
 }
 
@@ -187,15 +188,17 @@ static int there_and_back(const struct card *card, const struct window *engine,
 	return 0;
 }
 
-/* INTx stays off: with no driver to answer it, a line that is up would keep
- * the machine busy until Linux gives up on it. */
-int move_data(const struct card *card, const struct window *engine)
+/* INTx goes off, and stays so: with no driver to answer it, a line that is up
+ * would keep the machine busy until Linux gives up on it. The next driver's
+ * pci_enable_device() turns it on. */
+int move_data(struct card *card, const struct window *engine)
 {
 	struct buffer b = { 0 };
-	int rc = set_command(card, card->command | PCI_COMMAND_MEMORY |
-					   PCI_COMMAND_MASTER |
-					   PCI_COMMAND_INTX_DISABLE);
+	int rc;
 
+	card->command |= PCI_COMMAND_INTX_DISABLE;
+	rc = set_command(card, card->command | PCI_COMMAND_MEMORY |
+				       PCI_COMMAND_MASTER);
 	if (rc < 0)
 		return rc;
 	rc = buffer_open(card, &b);

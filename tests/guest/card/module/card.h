@@ -46,7 +46,8 @@ struct card_found {
  * decode must be on. Says in the kernel's log what is not there. */
 int card_find(struct pci_dev *pdev, struct card_found *out);
 
-/* Whether `bytes` bytes at that place lie inside a memory BAR. */
+/* Whether `bytes` bytes at that place lie inside a memory BAR, and can be read
+ * by 32 bits. */
 bool card_place_fits(struct pci_dev *pdev, const struct card_place *place,
 		     u64 bytes);
 

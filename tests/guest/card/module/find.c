@@ -27,6 +27,8 @@ bool card_place_fits(struct pci_dev *pdev, const struct card_place *place,
 		return false;
 	if (!(pci_resource_flags(pdev, place->bar) & IORESOURCE_MEM))
 		return false;
+	if (place->offset % sizeof(u32) != 0)
+		return false;
 	length = pci_resource_len(pdev, place->bar);
 	return place->offset <= length && bytes <= length - place->offset;
 }
@@ -71,6 +73,10 @@ static int find_vsec(struct pci_dev *pdev, struct card_found *out)
 {
 	int at = 0;
 
+	if (!pci_device_is_present(pdev)) {
+		pci_err(pdev, "the function does not answer\n");
+		return -ENODEV;
+	}
 	if (pdev->cfg_size < PCI_CFG_SPACE_EXP_SIZE) {
 		pci_err(pdev, "config space has only %d bytes: no VSEC\n",
 			pdev->cfg_size);

@@ -32,9 +32,13 @@ static irqreturn_t message_came(int irq, void *data)
 static irqreturn_t line_is_up(int irq, void *data)
 {
 	struct card *card = data;
-	u32 pending = card_get(card, CARD_PENDING);
 	unsigned int i;
+	u32 pending;
 
+	/* The line is up for another function: ours is off, whatever waits. */
+	if (READ_ONCE(card->vectors[0].masked))
+		return IRQ_NONE;
+	pending = card_get(card, CARD_PENDING);
 	if (!pending || (pending == ~0U && card_gone(card)))
 		return IRQ_NONE;
 	card_set(card, CARD_PENDING, pending);
@@ -166,12 +170,12 @@ void card_irqs_close(struct card *card)
 			free_irq(v->irq, v);
 		v->irq = 0;
 	}
-	if (card->irq_type) {
-		/* Our successor finds the line as we found it. */
-		if (card->irq_type == PCI_IRQ_INTX)
-			pci_intx(card->pdev, 1);
+	/* Nobody would answer the line from now on. pci_enable_device() of the
+	 * next driver turns it on again. */
+	if (card->irq_type == PCI_IRQ_INTX)
+		pci_intx(card->pdev, 0);
+	if (card->irq_type)
 		pci_free_irq_vectors(card->pdev);
-	}
 	card->irq_type = 0;
 	card->n_vectors = 0;
 }
@@ -189,7 +193,7 @@ static void set_masks(struct card *card, struct card_vector *vector, bool mask)
 		return;
 	}
 	for (i = 0; i < card->n_vectors; i++)
-		card->vectors[i].masked = mask;
+		WRITE_ONCE(card->vectors[i].masked, mask);
 }
 
 int card_irq_mask(struct card *card, struct card_vector *vector)

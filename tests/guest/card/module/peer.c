@@ -14,6 +14,7 @@
 
 #include <linux/dma-mapping.h>
 #include <linux/io.h>
+#include <linux/jiffies.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
@@ -21,6 +22,7 @@ enum {
 	PIECE = 1 << 20,  /* of an operation */
 	STAGE = 64 << 10, /* of a look through a BAR */
 	RUBBISH = 0xa5,
+	LIMIT_S = 30, /* a BAR that traps may take a minute for a megabyte */
 };
 
 struct meeting {
@@ -32,34 +34,62 @@ struct meeting {
 	bool mapped;
 	u64 bytes;
 	u64 seed;
+	unsigned long deadline; /* in jiffies */
 };
+
+/* Between two steps: may it go on? */
+static int go_on(struct meeting *m)
+{
+	cond_resched();
+	if (signal_pending(current))
+		return -EINTR;
+	if (time_after(jiffies, m->deadline))
+		return card_fail(m->card, -ETIMEDOUT, "not done after %d s",
+				 LIMIT_S);
+	return 0;
+}
 
 /* -------- the CPU's view -------- */
 
-static void store_pattern(struct meeting *m, void __iomem *p)
+static int store_pattern(struct meeting *m, void __iomem *p)
 {
 	u64 at;
+	int rc = 0;
 
-	for (at = 0; at < m->bytes; at += STAGE) {
+	for (at = 0; at < m->bytes && rc == 0; at += STAGE) {
 		card_pattern_fill(m->stage, STAGE, m->seed, at);
 		memcpy_toio(p + at, m->stage, STAGE);
-		cond_resched();
+		rc = go_on(m);
 	}
+	return rc;
+}
+
+static int store_rubbish(struct meeting *m, void __iomem *p)
+{
+	u64 at;
+	int rc = 0;
+
+	for (at = 0; at < m->bytes && rc == 0; at += STAGE) {
+		memset_io(p + at, RUBBISH, STAGE);
+		rc = go_on(m);
+	}
+	return rc;
 }
 
 static int find_pattern(struct meeting *m, void __iomem *p, const char *whose)
 {
 	u64 at;
+	int rc = 0;
 
-	for (at = 0; at < m->bytes; at += STAGE) {
+	for (at = 0; at < m->bytes && rc == 0; at += STAGE) {
 		memcpy_fromio(m->stage, p + at, STAGE);
 		if (!card_pattern_holds(m->stage, STAGE, m->seed, at))
 			return card_fail(m->card, -EIO,
 					 "%s memory has other bytes at %#llx",
 					 whose, at);
-		cond_resched();
+		rc = go_on(m);
 	}
-	return 0;
+	return rc;
 }
 
 /* -------- the engine's work -------- */
@@ -78,32 +108,33 @@ static int run_pieces(struct meeting *m, unsigned int operation)
 			.count = PIECE,
 		};
 
-		if (signal_pending(current))
-			return -EINTR;
 		rc = card_run(m->card, &order);
+		if (rc == 0)
+			rc = go_on(m);
 		if (rc < 0)
 			return rc;
 	}
 	return 0;
 }
 
-static int there_and_back(struct meeting *m)
+static int there(struct meeting *m)
 {
-	int rc;
+	int rc = store_pattern(m, m->mine);
 
-	store_pattern(m, m->mine);
-	memset_io(m->theirs, RUBBISH, m->bytes);
-	rc = run_pieces(m, CARD_OP_FROM_CARD);
-	if (rc < 0)
-		return rc;
-	rc = find_pattern(m, m->theirs, "the peer's");
-	if (rc < 0)
-		return rc;
-	memset_io(m->mine, RUBBISH, m->bytes);
-	rc = run_pieces(m, CARD_OP_TO_CARD);
-	if (rc < 0)
-		return rc;
-	return find_pattern(m, m->mine, "the card's own");
+	if (rc == 0)
+		rc = store_rubbish(m, m->theirs);
+	if (rc == 0)
+		rc = run_pieces(m, CARD_OP_FROM_CARD);
+	return rc < 0 ? rc : find_pattern(m, m->theirs, "the peer's");
+}
+
+static int back(struct meeting *m)
+{
+	int rc = store_rubbish(m, m->mine);
+
+	if (rc == 0)
+		rc = run_pieces(m, CARD_OP_TO_CARD);
+	return rc < 0 ? rc : find_pattern(m, m->mine, "the card's own");
 }
 
 /* -------- the meeting -------- */
@@ -152,6 +183,7 @@ static int meet_bound(struct card *card, struct pci_dev *peer, u64 bytes)
 		.peer = peer,
 		.bytes = bytes,
 		.seed = ++card->seed,
+		.deadline = jiffies + LIMIT_S * HZ,
 	};
 	int rc;
 
@@ -161,7 +193,9 @@ static int meet_bound(struct card *card, struct pci_dev *peer, u64 bytes)
 		return card_fail(card, -ENODEV, "the peer is gone");
 	rc = meeting_build(&m, other);
 	if (rc == 0)
-		rc = there_and_back(&m);
+		rc = there(&m);
+	if (rc == 0)
+		rc = back(&m);
 	meeting_close(&m);
 	if (rc < 0)
 		return rc;
