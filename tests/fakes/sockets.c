@@ -172,9 +172,13 @@ static void remember(int program, const int *fds, unsigned n)
 	for (unsigned i = 0; l && i < n; i++) {
 		struct obj *o = fd_obj(fds[i]);
 
-		if (!o || l->n == MAX_PASSED) {
-			misuse("fd %d was sent to a server", fds[i]);
+		if (!o) {
+			misuse("fd %d, which is not open, was sent", fds[i]);
 			return;
+		}
+		if (l->n == MAX_PASSED) { /* its server does not ask */
+			obj_release(l->passed[l->first++ % MAX_PASSED]);
+			l->n--;
 		}
 		obj_hold(o);
 		l->passed[(l->first + l->n++) % MAX_PASSED] = o;
