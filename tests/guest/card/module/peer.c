@@ -202,9 +202,22 @@ static int meet_bound(struct card *card, struct pci_dev *peer, u64 bytes)
 	return card_tell(card, "bytes=%llu bus=%pad", 2 * bytes, &m.bus);
 }
 
-/* The peer's lock keeps its driver, and so what we know of it, in place. Only
- * tried: two cards that leave while each meets the other would wait for ever.
- */
+/* The peer's own commands use its memory as well. */
+static int meet_idle(struct card *card, struct pci_dev *peer, u64 bytes)
+{
+	struct card *other = pci_get_drvdata(peer);
+	int rc;
+
+	if (!mutex_trylock(&other->lock))
+		return card_fail(card, -EBUSY, "the peer runs a command");
+	rc = meet_bound(card, peer, bytes);
+	mutex_unlock(&other->lock);
+	return rc;
+}
+
+/* The peer's device lock keeps its driver, and so what we know of it, in place.
+ * Both locks are only tried: two cards that meet each other, or that leave
+ * while they do, would wait for ever. */
 int card_meet(struct card *card, struct pci_dev *peer, u64 bytes)
 {
 	int rc;
@@ -214,7 +227,7 @@ int card_meet(struct card *card, struct pci_dev *peer, u64 bytes)
 	if (!device_trylock(&peer->dev))
 		return card_fail(card, -EBUSY, "the peer is busy");
 	if (peer->dev.driver == card->pdev->dev.driver)
-		rc = meet_bound(card, peer, bytes);
+		rc = meet_idle(card, peer, bytes);
 	else
 		rc = card_fail(card, -ENXIO, "the peer has another driver");
 	device_unlock(&peer->dev);
