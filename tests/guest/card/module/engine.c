@@ -61,6 +61,8 @@ static int outcome(struct card *card, const struct card_order *order, bool came)
 			return 0;
 		return card_fail(card, -ETIMEDOUT, "no interrupt of vector %u",
 				 order->vector);
+	case CARD_STATUS_IDLE:
+		return card_fail(card, -EIO, "reset by somebody meanwhile");
 	case CARD_STATUS_BUSY:
 		pci_clear_master(card->pdev);
 		return card_fail(card, -ETIMEDOUT, "the engine does not end");
