@@ -43,8 +43,11 @@ class Headers:
     def __init__(self, version):
         base = re.sub(r"-amd64$", "", version)
         kbuild, suite = f"linux-kbuild-{base}", suite_of(version)
-        root = debian(f"headers-{version}", suite, f"linux-headers-{version}",
-                      f"linux-headers-{base}-common", kbuild)
+        try:
+            root = debian(f"headers-{version}", suite, f"linux-headers-{version}",
+                          f"linux-headers-{base}-common", kbuild)
+        except Trouble as e:
+            raise Trouble(f"{e}; a mirror keeps only the newest: remove {CACHE}/kernel* to fetch that") from None
         self.folder = f"{root}/usr/src/linux-headers-{version}"
         self.common = f"{root}/usr/src/linux-headers-{base}-common"
         # With the libraries of its suite, which may be newer than the host's.
