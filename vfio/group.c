@@ -464,6 +464,7 @@ int vfio_group_iommu_open(int vm_fd, struct vfio_iommu **out, struct err *e)
 	if (!i)
 		return err_set(e, -ENOMEM, "out of memory");
 	i->iommu.ops = &group_ops;
+	vfio_maps_init(&i->maps);
 	i->kvm = (struct vfio_kvm){ .vm_fd = vm_fd, .fd = -1 };
 	for (unsigned n = 0; n < MAX_GROUPS; n++)
 		i->groups[n].fd = -1;

@@ -148,6 +148,11 @@ int vfio_space_replay(struct vfio_space *s, const struct vfio_maps *m,
 	return 0;
 }
 
+void vfio_maps_init(struct vfio_maps *m)
+{
+	m->n = 0;
+}
+
 int vfio_maps_add(struct vfio_maps *m, const struct vfio_map *new,
 		  struct err *e)
 {

@@ -53,6 +53,7 @@ int vfio_space_ranges(struct vfio_space *s, struct range *out, unsigned n,
 int vfio_space_facts(struct vfio_space *s, struct vfio_iommu_facts *f,
 		     struct err *e);
 
+void vfio_maps_init(struct vfio_maps *m);
 int vfio_maps_add(struct vfio_maps *m, const struct vfio_map *new,
 		  struct err *e);
 /* False unless exactly that range is there. */

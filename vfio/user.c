@@ -271,6 +271,7 @@ int vfio_user_iommu_open(struct loop *loop, struct vfio_iommu **out,
 		return err_set(e, -ENOMEM, "out of memory");
 	i->iommu.ops = &user_iommu_ops;
 	i->loop = loop;
+	vfio_maps_init(&i->maps);
 	*out = &i->iommu;
 	return 0;
 }

@@ -172,8 +172,10 @@ static int transfer(struct user_dev *u, const struct user_region_access *a,
 		.reply_room = sizeof(answer),
 		.reply_least = sizeof(*a),
 	};
-	int rc = user_link_call(&u->link, &r, e);
+	int rc;
 
+	answer.a = (struct user_region_access){ .count = le32_of(0) };
+	rc = user_link_call(&u->link, &r, e);
 	if (rc < 0)
 		return rc;
 	if (memcmp(&answer.a, a, sizeof(*a)) != 0 ||

@@ -27,26 +27,47 @@ static uint8_t *ram_at(const struct vfio_maps *maps, uint64_t at, uint64_t *n)
 	return NULL;
 }
 
-/* Copy into @to, or from @from. All or nothing: -EFAULT before a byte moved.
- * The guest may write to the same bytes meanwhile, as with any DMA. */
-static int copy(const struct vfio_maps *maps, uint64_t at, uint8_t *to,
-		const uint8_t *from, uint64_t count)
+/* All or nothing: is every byte RAM? */
+static bool is_ram(const struct vfio_maps *maps, uint64_t at, uint64_t count)
 {
-	for (unsigned pass = 0; pass < 2; pass++) {
-		for (uint64_t done = 0; done < count;) {
-			uint64_t n = count - done;
-			uint8_t *ram = ram_at(maps, at + done, &n);
+	if (range_wraps(at, count))
+		return false;
+	while (count != 0) {
+		uint64_t n = count;
 
-			if (!ram || at + done < at)
-				return -EFAULT;
-			if (pass == 1 && to)
-				memcpy(to + done, ram, n);
-			else if (pass == 1)
-				memcpy(ram, from + done, n);
-			done += n;
-		}
+		if (!ram_at(maps, at, &n))
+			return false;
+		at += n;
+		count -= n;
 	}
-	return 0;
+	return true;
+}
+
+/* The guest may write to the same bytes meanwhile, as with any DMA. */
+static void read_ram(const struct vfio_maps *maps, uint64_t at, uint8_t *to,
+		     uint64_t count)
+{
+	while (count != 0) {
+		uint64_t n = count;
+
+		memcpy(to, ram_at(maps, at, &n), n);
+		at += n;
+		to += n;
+		count -= n;
+	}
+}
+
+static void write_ram(const struct vfio_maps *maps, uint64_t at,
+		      const uint8_t *from, uint64_t count)
+{
+	while (count != 0) {
+		uint64_t n = count;
+
+		memcpy(ram_at(maps, at, &n), from, n);
+		at += n;
+		from += n;
+		count -= n;
+	}
 }
 
 static void answer(struct user_socket *s, int rc, size_t size)
@@ -68,15 +89,20 @@ static void transfer(struct user_socket *s, const struct vfio_maps *maps,
 	size_t size;
 	const uint8_t *payload = user_socket_payload(s, &size);
 	uint64_t at, count;
-	int rc = -EINVAL;
+	int rc = 0;
 
 	memcpy(&a, payload, sizeof(a));
 	at = le64_get(a.address);
 	count = le64_get(a.count);
-	if (count <= USER_MAX_DATA &&
-	    size == sizeof(a) + (write ? (size_t)count : 0))
-		rc = write ? copy(maps, at, NULL, payload + sizeof(a), count)
-			   : copy(maps, at, room + sizeof(a), NULL, count);
+	if (count > USER_MAX_DATA ||
+	    size != sizeof(a) + (write ? (size_t)count : 0))
+		rc = -EINVAL;
+	else if (!is_ram(maps, at, count))
+		rc = -EFAULT;
+	else if (write)
+		write_ram(maps, at, payload + sizeof(a), count);
+	else
+		read_ram(maps, at, room + sizeof(a), count);
 	trace_user_dma(write ? "write" : "read", at, count, rc);
 	memcpy(room, &a, sizeof(a));
 	answer(s, rc, sizeof(a) + (write ? 0 : (size_t)count));
