@@ -33,7 +33,8 @@
 
 #define CARD_ENTRY_SIZE 0x10
 #define CARD_ENTRY_TYPE 0x00 /* byte: CARD_FEATURE_...; CARD_FEATURE_END */
-#define CARD_ENTRY_BAR 0x01  /* byte: revision in bits 7:4, BAR in bits 3:0 */
+#define CARD_ENTRY_BAR 0x01  /* byte: BAR in bits 7:4, revision in bits 3:0 */
+#define CARD_ENTRY_BAR_SHIFT 4
 #define CARD_ENTRY_LOW 0x02  /* 16 bits: offset, bits 15:0 */
 #define CARD_ENTRY_HIGH 0x04 /* 32 bits: offset, bits 47:16 */
 

@@ -307,7 +307,8 @@ static void take_entry(struct card *card, uint32_t first, uint32_t second)
 {
 	unsigned int type = first & 0xff;
 	struct place place = {
-		.bar = first >> (8 * CARD_ENTRY_BAR) & 0xf,
+		.bar = first >> (8 * CARD_ENTRY_BAR + CARD_ENTRY_BAR_SHIFT) &
+		       0xf,
 		.offset = (uint64_t)second << 16 | first >> 16,
 	};
 	const char *name = "another driver's";

@@ -100,7 +100,8 @@ static void take_entry(struct pci_dev *pdev, u32 first, u32 second,
 		       struct card_found *out)
 {
 	struct card_place place = {
-		.bar = first >> (8 * CARD_ENTRY_BAR) & 0xf,
+		.bar = first >> (8 * CARD_ENTRY_BAR + CARD_ENTRY_BAR_SHIFT) &
+		       0xf,
 		.offset = (u64)second << 16 | first >> 16,
 	};
 	u8 type = first >> (8 * CARD_ENTRY_TYPE);
