@@ -13,6 +13,14 @@ static int broken(struct err *e, const char *how)
 	return err_set(e, -EPROTO, "the server breaks the protocol: %s", how);
 }
 
+/* A transfer came to @rc: a server that was killed resets the connection. */
+static int failed(struct err *e, int rc)
+{
+	if (rc == -EPIPE || rc == -ECONNRESET)
+		return err_set(e, -EPIPE, "the server closed the connection");
+	return err_sys(e, rc, "the connection to the server broke");
+}
+
 /* -------- life -------- */
 
 static int socket_build(struct user_socket *s, const char *path, struct err *e)
@@ -100,12 +108,12 @@ static int take_some(struct user_socket *s, struct err *e)
 	if (n == -EAGAIN)
 		return 0;
 	if (n < 0)
-		return err_sys(e, (int)n, "the connection to the server broke");
+		return failed(e, (int)n);
 	rc = keep_fds(s, &fds, e);
 	if (rc < 0)
 		return rc;
 	if (n == 0)
-		return err_set(e, -EPIPE, "the server closed the connection");
+		return failed(e, -EPIPE);
 	s->got += (size_t)n;
 	if (s->expected == 0 && s->got == HEADER)
 		rc = take_header(s, e);
@@ -197,12 +205,8 @@ int user_socket_flush(struct user_socket *s, struct err *e)
 
 		if (n == -EAGAIN)
 			return 0;
-		if (n == -EPIPE || n == -ECONNRESET)
-			return err_set(e, -EPIPE,
-				       "the server closed the connection");
 		if (n < 0)
-			return err_sys(e, (int)n,
-				       "the connection to the server broke");
+			return failed(e, (int)n);
 		s->sent += (size_t)n;
 		s->left -= (size_t)n;
 		s->n_out_fds = 0;
