@@ -30,8 +30,6 @@ static uint8_t *ram_at(const struct vfio_maps *maps, uint64_t at, uint64_t *n)
 /* All or nothing: is every byte RAM? */
 static bool is_ram(const struct vfio_maps *maps, uint64_t at, uint64_t count)
 {
-	if (range_wraps(at, count))
-		return false;
 	while (count != 0) {
 		uint64_t n = count;
 

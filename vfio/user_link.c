@@ -357,9 +357,8 @@ static void ready(struct loop_fd *f, uint32_t events)
 		return;
 	if (!l->dead)
 		idle(l);
-	tell = l->dead && !l->told;
-	l->told |= tell;
-	if (tell) {
+	tell = l->dead;
+	if (tell) { /* and never again */
 		pthread_mutex_lock(&l->lock);
 		loop_remove(l->loop, &l->watch);
 		pthread_mutex_unlock(&l->lock);

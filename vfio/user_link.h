@@ -54,7 +54,7 @@ struct user_link {
 	struct loop_fd *rearm; /* another one shot, when it is free */
 
 	/* Of whoever is busy: */
-	bool dead, told;
+	bool dead;
 	struct err why; /* it is dead */
 	uint16_t id;	/* of the last request */
 };
