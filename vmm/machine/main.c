@@ -140,11 +140,14 @@ static int print(const char *text)
 
 int main(int argc, char **argv)
 {
-	struct program *p = calloc(1, sizeof(*p));
+	struct program *p;
 	struct err e = ERR_NONE;
 	int status;
 
-	if (!p || sys_fill_standard_fds() < 0)
+	if (sys_fill_standard_fds() < 0)
+		return STATUS_FAILED;
+	p = calloc(1, sizeof(*p));
+	if (!p)
 		return STATUS_FAILED;
 	trace_thread("main");
 	if (config_parse(argc, argv, &p->config, &e) < 0) {

@@ -28,7 +28,7 @@ case = cards.case(
 def judge(r):
     card = r.case.cards[0]
     words = []
-    for function, (kind, vectors) in enumerate((("msi", 4), ("msix", 8))):
+    for function, (kind, vectors) in enumerate((("msi", 1), ("msix", 8))):
         cards.check_config(r, card, function, GUEST, run=r.runs[function])
         f = cards.check_function(r, GUEST, kind, vectors, run=r.runs[function])
         words.append(f"PF{function}: {kind} {vectors}, VSEC {f['vsec'].split()[0]}, 64 MiB each way")

@@ -14,6 +14,7 @@ import time
 from fetch import TOP, Trouble
 
 UP_LIMIT = 10
+CARDS = os.environ.get("MINIVMM_CARDS", os.path.join(TOP, "tests", "card"))
 
 
 def program():
@@ -29,7 +30,7 @@ class Card:
 
     def __init__(self, name, ports=((1, 0),)):
         self.name, self.ports = name, ports
-        self.file = os.path.join(TOP, "tests", "card", name + ".card")
+        self.file = os.path.join(CARDS, name + ".card")
         self.folder = self.process = None
         self.answers = []
 
@@ -42,8 +43,7 @@ class Card:
         self.answers = []
         sockets = [self.path(f"{i}.sock") for i in range(len(self.ports))]
         with open(log, "wb") as out:
-            self.process = subprocess.Popen([program(), "--control", self.path("control"), "--log", "info",
-                                             self.file, *sockets],
+            self.process = subprocess.Popen([program(), "--control", self.path("control"), self.file, *sockets],
                                             stdin=subprocess.DEVNULL, stdout=out, stderr=out)
         end = time.monotonic() + UP_LIMIT
         while not all(os.path.exists(s) for s in (*sockets, self.path("control"))):
