@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "vfio/info.h"
+#include "vfio/iova.h"
 #include "vfio/refusal.h"
 #include "vfio/trace.h"
 #include "vmm/base/sys.h"
@@ -193,47 +194,6 @@ static const void *find_cap(const struct vfio_iommu_type1_info *info,
 	return vfio_info_cap(info, size, info->cap_offset, id, min);
 }
 
-/* Append the part that @a and @r share. */
-static unsigned meet(struct range *out, unsigned n, unsigned max,
-		     const struct range *a, const struct vfio_iova_range *r)
-{
-	uint64_t a_last = a->base + (a->size - 1);
-	uint64_t first = a->base > r->start ? a->base : r->start;
-	uint64_t last = a_last < r->end ? a_last : r->end;
-
-	if (n == max || first > last)
-		return n;
-	/* 0..2^64-1 has no size in 64 bits; its last byte is no loss */
-	if (first == 0 && last == UINT64_MAX)
-		last--;
-	out[n++] = (struct range){ first, last - first + 1 };
-	return n;
-}
-
-static int intersect(struct range *out, unsigned n, unsigned max,
-		     const struct vfio_iommu_type1_info_cap_iova_range *c,
-		     unsigned n_c, struct err *e)
-{
-	const struct range all = { 0, UINT64_MAX };
-	struct range *old = calloc(n + 1, sizeof(*old));
-	unsigned n_new = 0;
-
-	if (!old)
-		return err_set(e, -ENOMEM, "out of memory");
-	memcpy(old, n ? out : &all, (n ? n : 1) * sizeof(*old));
-	for (unsigned i = 0; i < (n ? n : 1); i++) {
-		for (unsigned j = 0; j < n_c; j++)
-			n_new = meet(out, n_new, max, &old[i],
-				     &c->iova_ranges[j]);
-	}
-	free(old);
-	if (n_new == 0)
-		return err_set(e, -ERANGE,
-			       "the IOMMU translates no address "
-			       "that all groups can use");
-	return (int)n_new;
-}
-
 int vfio_space_ranges(struct vfio_space *s, struct range *out, unsigned n,
 		      unsigned max, struct err *e)
 {
@@ -250,9 +210,9 @@ int vfio_space_ranges(struct vfio_space *s, struct range *out, unsigned n,
 	if (c) {
 		fit = (vfio_info_room(info, (size_t)size, c) - sizeof(*c)) /
 		      sizeof(c->iova_ranges[0]);
-		rc = intersect(out, n, max, c,
-			       c->nr_iovas < fit ? c->nr_iovas : (unsigned)fit,
-			       e);
+		rc = vfio_iova_intersect(
+			out, n, max, c->iova_ranges,
+			c->nr_iovas < fit ? c->nr_iovas : (unsigned)fit, e);
 	}
 	free(info);
 	return rc;
