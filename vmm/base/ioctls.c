@@ -1,4 +1,4 @@
-/* base/ioctls.c - what a KVM or VFIO command's argument says, in words
+/* base/ioctls.c - what a command's argument says, in words: KVM, VFIO, iommufd
  *
  * One table: for each command the fields of its structure that matter, where
  * they are and how they read. A command that is not in the table takes a
@@ -7,6 +7,7 @@
 #include "vmm/base/ioctls.h"
 
 #include <inttypes.h>
+#include <linux/iommufd.h>
 #include <linux/kvm.h>
 #include <linux/vfio.h>
 #include <stdarg.h>
@@ -137,6 +138,13 @@ static const struct bit unmap_flags[] = {
 	{ 0, NULL },
 };
 
+static const struct bit ioas_flags[] = {
+	{ IOMMU_IOAS_MAP_FIXED_IOVA, "FIXED_IOVA" },
+	{ IOMMU_IOAS_MAP_READABLE, "READABLE" },
+	{ IOMMU_IOAS_MAP_WRITEABLE, "WRITEABLE" },
+	{ 0, NULL },
+};
+
 /* clang-format off */
 static const struct command commands[] = {
 	{ "KVM_SET_USER_MEMORY_REGION", {
@@ -214,6 +222,38 @@ static const struct command commands[] = {
 		FLAGS(vfio_iommu_type1_dma_unmap, flags, unmap_flags),
 		FIELD(vfio_iommu_type1_dma_unmap, iova, HEX),
 		FIELD(vfio_iommu_type1_dma_unmap, size, HEX) } },
+
+	{ "VFIO_DEVICE_BIND_IOMMUFD", {
+		FIELD(vfio_device_bind_iommufd, iommufd, INT),
+		FIELD(vfio_device_bind_iommufd, out_devid, DEC) } },
+	{ "VFIO_DEVICE_ATTACH_IOMMUFD_PT", {
+		FIELD(vfio_device_attach_iommufd_pt, pt_id, DEC) } },
+	{ "IOMMU_IOAS_ALLOC", { FIELD(iommu_ioas_alloc, out_ioas_id, DEC) } },
+	{ "IOMMU_DESTROY", { FIELD(iommu_destroy, id, DEC) } },
+	{ "IOMMU_IOAS_IOVA_RANGES", {
+		FIELD(iommu_ioas_iova_ranges, ioas_id, DEC),
+		FIELD(iommu_ioas_iova_ranges, num_iovas, DEC),
+		FIELD(iommu_ioas_iova_ranges, out_iova_alignment, HEX) } },
+	{ "IOMMU_IOAS_MAP", {
+		FLAGS(iommu_ioas_map, flags, ioas_flags),
+		FIELD(iommu_ioas_map, ioas_id, DEC),
+		FIELD(iommu_ioas_map, user_va, HEX),
+		FIELD(iommu_ioas_map, iova, HEX),
+		FIELD(iommu_ioas_map, length, HEX) } },
+	{ "IOMMU_IOAS_COPY", {
+		FLAGS(iommu_ioas_copy, flags, ioas_flags),
+		FIELD(iommu_ioas_copy, dst_ioas_id, DEC),
+		FIELD(iommu_ioas_copy, src_ioas_id, DEC),
+		FIELD(iommu_ioas_copy, dst_iova, HEX),
+		FIELD(iommu_ioas_copy, length, HEX) } },
+	{ "IOMMU_IOAS_UNMAP", {
+		FIELD(iommu_ioas_unmap, ioas_id, DEC),
+		FIELD(iommu_ioas_unmap, iova, HEX),
+		FIELD(iommu_ioas_unmap, length, HEX) } },
+	{ "IOMMU_OPTION", {
+		FIELD(iommu_option, option_id, DEC),
+		FIELD(iommu_option, op, DEC),
+		FIELD(iommu_option, val64, DEC) } },
 };
 
 /* Commands whose argument is a structure that is not worth a line. */
