@@ -110,16 +110,6 @@ static int no_group_node(int number, int rc, struct err *e)
 	return -ENODEV;
 }
 
-/* Who may open the node, for "permission denied". */
-static void add_owner(const char *path, struct err *e)
-{
-	struct stat st;
-
-	if (sys_stat(path, &st) == 0)
-		err_add(e, " (owner %u:%u, mode %04o)", st.st_uid, st.st_gid,
-			st.st_mode & 07777);
-}
-
 static int group_node_open(struct group *g, struct err *e)
 {
 	struct vfio_group_status st = { .argsz = sizeof(st) };
@@ -132,11 +122,7 @@ static int group_node_open(struct group *g, struct err *e)
 		rc = no_group_node(g->number, g->fd, e);
 		if (rc != g->fd)
 			return rc;
-		rc = vfio_refused(e, VFIO_STEP_GROUP, g->fd, "cannot open %s",
-				  path);
-		if (rc == -EACCES)
-			add_owner(path, e);
-		return rc;
+		return vfio_refused_node(e, VFIO_STEP_GROUP, g->fd, path);
 	}
 	rc = sys_ioctl(g->fd, VFIO_GROUP_GET_STATUS, &st);
 	if (rc < 0)
@@ -151,15 +137,8 @@ static int group_node_open(struct group *g, struct err *e)
 static int join_refused(const struct group *g, enum vfio_step step, int rc,
 			struct err *e)
 {
-	if (rc == -EINVAL && vfio_group_has_direct_region(g->number)) {
-		(void)err_set(e, rc,
-			      "group %d: platform firmware (RMRR or IVMD) ties "
-			      "it to memory; it cannot be assigned",
-			      g->number);
-		err_hint(e, "see /sys/kernel/iommu_groups/%d/reserved_regions",
-			 g->number);
+	if (rc == -EINVAL && vfio_explain_firmware(g->number, e) < 0)
 		return rc;
-	}
 	if (step == VFIO_STEP_SET_CONTAINER)
 		return vfio_refused(e, step, rc,
 				    "group %d cannot join an I/O address space",

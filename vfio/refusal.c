@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "vmm/base/bytes.h"
+#include "vmm/base/sys.h"
 
 struct refusal {
 	enum vfio_step step;
@@ -95,26 +96,100 @@ static const struct refusal refusals[] = {
 	  "its pages cannot be pinned for long: RAM has to be anonymous, "
 	  "memfd or hugetlb memory",
 	  NULL },
+	{ VFIO_STEP_IOMMUFD, -ENOENT, "this kernel has no iommufd",
+	  "modprobe iommufd; this takes Linux 6.6 or newer with "
+	  "CONFIG_IOMMUFD; --iommu=group does without" },
+	{ VFIO_STEP_IOMMUFD, -ENODEV, "iommufd is not loaded",
+	  "modprobe iommufd" },
+	{ VFIO_STEP_IOMMUFD, -EACCES, "permission denied",
+	  "run as root, give the node to the user, or use --iommu=group" },
+	{ VFIO_STEP_CDEV, -ENOENT, "the kernel has it, but /dev has not",
+	  "mount devtmpfs on /dev, or let udev make the node" },
+	{ VFIO_STEP_CDEV, -EACCES, "permission denied",
+	  "run as root, or give the node to the user: chown USER on it" },
+	{ VFIO_STEP_CDEV, -ENODEV, "its driver is just being unbound",
+	  "try again when the binding has settled" },
+	{ VFIO_STEP_BIND, -EPERM,
+	  "the host cannot keep the function from forging interrupts: no "
+	  "interrupt remapping",
+	  "switch on interrupt remapping in the firmware; "
+	  "iommufd.allow_unsafe_interrupts=1 overrides this, and then a guest "
+	  "can inject any interrupt into the host" },
+	{ VFIO_STEP_BIND, -EINVAL,
+	  "another process has it open, or its DMA bypasses the caches of "
+	  "the CPUs",
+	  "`fuser -v /dev/vfio/devices/*` shows who has it; for DMA that is "
+	  "not coherent use --iommu=group" },
+	{ VFIO_STEP_ATTACH, -EINVAL,
+	  "the IOMMU refuses: its page sizes or its address width do not fit",
+	  "dmesg says more" },
+	{ VFIO_STEP_ATTACH, -EADDRINUSE,
+	  "guest RAM is mapped where the platform reserves addresses for it",
+	  "see /sys/kernel/iommu_groups/*/reserved_regions" },
+	{ VFIO_STEP_ATTACH, -ENOMEM,
+	  "the host is out of memory, or the limit for locked memory is "
+	  "reached",
+	  "ulimit -l unlimited, or LimitMEMLOCK=infinity for a service" },
+	{ VFIO_STEP_IOAS_MAP, -ENOMEM,
+	  "the limit for locked memory is reached, or the host is out of "
+	  "memory",
+	  "raise it: ulimit -l unlimited, or LimitMEMLOCK=infinity for a "
+	  "service; what other processes of the same user have locked "
+	  "counts too" },
 };
+
+/* A step that an errno means at least as much as at another step. */
+static enum vfio_step general(enum vfio_step step)
+{
+	switch (step) {
+	case VFIO_STEP_BIND:
+		return VFIO_STEP_DEVICE;
+	case VFIO_STEP_IOAS_MAP:
+		return VFIO_STEP_MAP;
+	default:
+		return step;
+	}
+}
+
+static const struct refusal *find(enum vfio_step step, int rc)
+{
+	for (unsigned i = 0; i < ARRAY_LEN(refusals); i++) {
+		const struct refusal *r = &refusals[i];
+
+		if (r->step == step && r->code == rc)
+			return r;
+	}
+	return NULL;
+}
 
 int vfio_refused(struct err *e, enum vfio_step step, int rc, const char *fmt,
 		 ...)
 {
+	const struct refusal *r = find(step, rc);
 	char what[256];
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(what, sizeof(what), fmt, ap);
 	va_end(ap);
-	for (unsigned i = 0; i < ARRAY_LEN(refusals); i++) {
-		const struct refusal *r = &refusals[i];
+	if (!r)
+		r = find(general(step), rc);
+	if (!r)
+		return err_sys(e, rc, "%s", what);
+	(void)err_set(e, rc, "%s: %s", what, r->cause);
+	if (r->hint)
+		err_hint(e, "%s", r->hint);
+	return rc;
+}
 
-		if (r->step != step || r->code != rc)
-			continue;
-		(void)err_set(e, rc, "%s: %s", what, r->cause);
-		if (r->hint)
-			err_hint(e, "%s", r->hint);
-		return rc;
-	}
-	return err_sys(e, rc, "%s", what);
+int vfio_refused_node(struct err *e, enum vfio_step step, int rc,
+		      const char *path)
+{
+	struct stat st;
+
+	(void)vfio_refused(e, step, rc, "cannot open %s", path);
+	if (rc == -EACCES && sys_stat(path, &st) == 0)
+		err_add(e, " (owner %u:%u, mode %04o)", st.st_uid, st.st_gid,
+			st.st_mode & 07777);
+	return rc;
 }

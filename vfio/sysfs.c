@@ -212,9 +212,16 @@ static bool is_in_the_way(const char *type, uint64_t start, uint64_t end,
 	       start <= r->base + (r->size - 1) && end >= r->base;
 }
 
-bool vfio_group_has_direct_region(int group)
+int vfio_explain_firmware(int group, struct err *e)
 {
-	return any_reserved(group, is_direct, NULL);
+	if (!any_reserved(group, is_direct, NULL))
+		return 0;
+	(void)err_set(e, -EINVAL,
+		      "group %d: platform firmware (RMRR or IVMD) ties it to "
+		      "memory; it cannot be assigned",
+		      group);
+	err_hint(e, "see /sys/kernel/iommu_groups/%d/reserved_regions", group);
+	return -EINVAL;
 }
 
 bool vfio_group_reserves(int group, uint64_t base, uint64_t size)

@@ -39,13 +39,16 @@ bool vfio_is_vfio_driver(const char *driver);
 void vfio_driver_of(const char *bdf, char *out, size_t n);
 /* The IOMMU group of @bdf (canonical), or negative errno. */
 int vfio_group_of(const char *bdf, struct err *e);
-/* Does the platform's firmware tie members of @group to memory (a "direct"
- * reserved region: RMRR, IVMD)? */
-bool vfio_group_has_direct_region(int group);
 /* Does @group reserve a byte of [base, base + size)? */
 bool vfio_group_reserves(int group, uint64_t base, uint64_t size);
 /* Write into @e which members of @group block it, and the commands that help.
  * Returns e->code (-EPERM). */
 int vfio_explain_viability(int group, const char *bdf, struct err *e);
+/* The same where another process's hold on the group is a cause too: -EBUSY if
+ * no member blocks it. */
+int vfio_explain_busy(int group, struct err *e);
+/* 0, or a sentence and -EINVAL: the platform's firmware ties members of @group
+ * to memory (a "direct" reserved region: RMRR, IVMD). */
+int vfio_explain_firmware(int group, struct err *e);
 
 #endif

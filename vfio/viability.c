@@ -96,30 +96,53 @@ static int judge(const char *bdf, void *arg)
 	return 0;
 }
 
-int vfio_explain_viability(int group, const char *bdf, struct err *e)
+/* Write down who blocks @group; false, and only the first words, if nobody
+ * does. */
+static bool name_blockers(struct survey *s, struct err *e)
 {
-	struct survey s = { .group = group, .e = e };
 	char path[64];
 
-	(void)err_set(e, -EPERM, "group %d is not viable", group);
+	(void)err_set(e, -EPERM, "group %d is not viable", s->group);
 	snprintf(path, sizeof(path), "/sys/kernel/iommu_groups/%d/devices",
-		 group);
-	(void)sys_list(path, judge, &s);
-	if (s.blockers == 0) {
-		err_add(e, ": the kernel does not say why");
-		err_hint(
-			e,
-			"end whatever else uses the functions in %s; dmesg may "
-			"say more",
-			path);
-		return -EPERM;
-	}
+		 s->group);
+	(void)sys_list(path, judge, s);
+	if (s->blockers == 0)
+		return false;
 	err_hint(e,
 		 "bind every function of group %d to vfio-pci, or leave it "
 		 "unbound: "
 		 "echo vfio-pci > /sys/bus/pci/devices/%s/driver_override && "
 		 "echo %s > /sys/bus/pci/devices/%s/driver/unbind && "
 		 "echo %s > /sys/bus/pci/drivers_probe",
-		 group, s.first, s.first, s.first, s.first);
+		 s->group, s->first, s->first, s->first, s->first);
+	return true;
+}
+
+int vfio_explain_viability(int group, const char *bdf, struct err *e)
+{
+	struct survey s = { .group = group, .e = e };
+
+	if (name_blockers(&s, e))
+		return -EPERM;
+	err_add(e, ": the kernel does not say why");
+	err_hint(e,
+		 "end whatever else uses the functions in "
+		 "/sys/kernel/iommu_groups/%d/devices; dmesg may say more",
+		 group);
 	return -EPERM;
+}
+
+int vfio_explain_busy(int group, struct err *e)
+{
+	struct survey s = { .group = group, .e = e };
+
+	if (name_blockers(&s, e))
+		return -EPERM;
+	(void)err_set(e, -EBUSY,
+		      "another process holds the function, another one of "
+		      "group %d, or /dev/vfio/%d",
+		      group, group);
+	err_hint(e, "a group can have one user: end the other VM; `fuser -v "
+		    "/dev/vfio/* /dev/vfio/devices/*` shows who it is");
+	return -EBUSY;
 }

@@ -1,0 +1,438 @@
+/* vfio/iommufd.c - /dev/iommu and a character device for each function
+ *
+ * How it works
+ *
+ *     vfio_iommufd_iommu_open          attach "0000:01:00.0"
+ *       open /dev/iommu                  which vfioN is it?        (sysfs)
+ *                                        open /dev/vfio/devices/vfioN
+ *                                        KVM learns of it          (FILE_ADD)
+ *     map RAM                            the function is ours      (BIND)
+ *       IOAS_MAP in the first IOAS,      it joins an IOAS     (IOAS_ALLOC,
+ *       IOAS_COPY in further ones                              ATTACH)
+ *                                        first of it? replay maps
+ *                                        -> kernel.c
+ *
+ * Before BIND the node answers no other request. BIND claims the DMA of the
+ * whole group, opens the function, which resets it, and fixes which VM the
+ * kernel thinks it belongs to: hence FILE_ADD comes first.
+ *
+ * KVM keeps the open file, and finds it again by a descriptor of it when it is
+ * told to forget it. So we keep one of our own beside that of kernel.c; the
+ * function is closed, detached and unbound when both are gone:
+ *
+ *     kernel.c closes its descriptor, FILE_DEL, close ours, destroy an IOAS
+ *     that no function is attached to any more.
+ *
+ * Rules: drivers/vfio/device_cdev.c and drivers/iommu/iommufd/device.c. Where
+ * the node is and what else to check about it: cdev.c.
+ */
+#include "vfio/iommufd.h"
+
+#include <fcntl.h>
+#include <linux/iommufd.h>
+#include <linux/vfio.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vfio/cdev.h"
+#include "vfio/ioas.h"
+#include "vfio/kernel.h"
+#include "vfio/kvm.h"
+#include "vfio/refusal.h"
+#include "vfio/sysfs.h"
+#include "vmm/base/bytes.h"
+#include "vmm/base/sys.h"
+#include "vmm/base/trace.h"
+
+enum {
+	MAX_DEVICES = 64,
+	BIND_TRIES = 10,
+	BIND_WAIT_MS = 100,
+};
+
+struct attached {
+	char bdf[24]; /* empty: slot is free */
+	int fd;	      /* of the node; kernel.c has another of the same file */
+	int group;
+	struct vfio_ioas *space; /* NULL: not attached */
+	bool kvm_knows;
+	struct iommufd_iommu *owner;
+};
+
+struct iommufd_iommu {
+	struct vfio_iommu iommu;
+	int fd; /* /dev/iommu */
+	struct vfio_kvm kvm;
+	struct vfio_maps maps;
+	struct vfio_ioas spaces[VFIO_MAX_SPACES];
+	struct attached attached[MAX_DEVICES];
+};
+
+static struct iommufd_iommu *iommu_of(struct vfio_iommu *i)
+{
+	return container_of(i, struct iommufd_iommu, iommu);
+}
+
+/* -------- /dev/iommu -------- */
+
+/* Locked memory counts for the process, as with a container; by default it
+ * counts for all processes of the user together. Wants CAP_SYS_RESOURCE. */
+static void count_for_process(int fd)
+{
+	struct iommu_option o = {
+		.size = sizeof(o),
+		.option_id = IOMMU_OPTION_RLIMIT_MODE,
+		.op = IOMMU_OPTION_OP_SET,
+		.val64 = 1,
+	};
+
+	if (sys_ioctl(fd, IOMMU_OPTION, &o) < 0)
+		log_info("vfio: memory that is locked for DMA counts for the "
+			 "user, not for this process");
+}
+
+static int node_open(struct iommufd_iommu *i, struct err *e)
+{
+	i->fd = sys_open("/dev/iommu", O_RDWR);
+	if (i->fd < 0)
+		return vfio_refused_node(e, VFIO_STEP_IOMMUFD, i->fd,
+					 "/dev/iommu");
+	count_for_process(i->fd);
+	return 0;
+}
+
+/* -------- bind, attach -------- */
+
+/* The IOMMU said no: does the platform say why? */
+static int refused(const struct attached *a, enum vfio_step step, int rc,
+		   const char *what, struct err *e)
+{
+	if (rc == -EINVAL && vfio_explain_firmware(a->group, e) < 0)
+		return rc;
+	return vfio_refused(e, step, rc, "%s", what);
+}
+
+/* Binding tries to reset the function and gives up with EAGAIN when something
+ * else has its lock at the moment. */
+static int try_bind(const struct attached *a)
+{
+	for (unsigned n = 0;; n++) {
+		struct vfio_device_bind_iommufd b = {
+			.argsz = sizeof(b),
+			.iommufd = a->owner->fd,
+		};
+		int rc = sys_ioctl(a->fd, VFIO_DEVICE_BIND_IOMMUFD, &b);
+
+		if (rc != -EAGAIN || n == BIND_TRIES)
+			return rc;
+		sys_sleep_ms(BIND_WAIT_MS);
+	}
+}
+
+static int bind_function(const struct attached *a, struct err *e)
+{
+	int rc = try_bind(a);
+
+	if (rc >= 0)
+		return 0;
+	if (rc == -EBUSY)
+		return vfio_explain_busy(a->group, e);
+	return refused(a, VFIO_STEP_BIND, rc, "cannot open the function", e);
+}
+
+/* One that holds all maps already, or NULL. */
+static const struct vfio_ioas *full_space(const struct iommufd_iommu *i,
+					  const struct vfio_ioas *but)
+{
+	for (unsigned n = 0; n < VFIO_MAX_SPACES; n++) {
+		if (i->spaces[n].id != 0 && &i->spaces[n] != but)
+			return &i->spaces[n];
+	}
+	return NULL;
+}
+
+static int replay(const struct iommufd_iommu *i, struct vfio_ioas *s,
+		  struct err *e)
+{
+	const struct vfio_ioas *from = full_space(i, s);
+	int rc = 0;
+
+	for (unsigned n = 0; n < i->maps.n && rc >= 0; n++)
+		rc = vfio_ioas_map(s, from, &i->maps.map[n], e);
+	return rc;
+}
+
+/* -EAGAIN: it does not go there, another space may take it. */
+static int try_space(struct attached *a, struct vfio_ioas *s, struct err *e)
+{
+	struct vfio_device_attach_iommufd_pt at = { .argsz = sizeof(at) };
+	bool blank = s->id == 0;
+	int rc = blank ? vfio_ioas_open(s, a->owner->fd, e) : 0;
+
+	if (rc < 0)
+		return rc;
+	at.pt_id = s->id;
+	rc = sys_ioctl(a->fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &at);
+	if (rc < 0 && blank)
+		vfio_ioas_close(s);
+	if (rc == -EINVAL && !blank)
+		return -EAGAIN;
+	if (rc < 0)
+		return refused(a, VFIO_STEP_ATTACH, rc,
+			       "cannot join an I/O address space", e);
+	a->space = s;
+	s->devices++;
+	return blank ? replay(a->owner, s, e) : 0;
+}
+
+/* First a space that is there, then a new one: VFIO-OPEN-12. */
+static int join_space(struct attached *a, struct err *e)
+{
+	for (unsigned n = 0; n < VFIO_MAX_SPACES; n++) {
+		struct vfio_ioas *s = &a->owner->spaces[n];
+		int rc;
+
+		if (s->id == 0 && full_space(a->owner, s))
+			log_info("vfio: %s needs an I/O address space of its "
+				 "own",
+				 a->bdf);
+		rc = try_space(a, s, e);
+		if (rc != -EAGAIN)
+			return rc;
+	}
+	return err_set(e, -ENOSPC,
+		       "too many functions that cannot share an I/O address "
+		       "space");
+}
+
+/* -------- functions -------- */
+
+static int attached_build(struct attached *a, struct err *e)
+{
+	int rc = vfio_group_of(a->bdf, e);
+
+	if (rc < 0)
+		return rc;
+	a->group = rc;
+	a->fd = vfio_cdev_open(a->bdf, e);
+	if (a->fd < 0)
+		return a->fd;
+	rc = vfio_kvm_add(&a->owner->kvm, a->fd, e);
+	if (rc < 0)
+		return rc;
+	a->kvm_knows = true;
+	rc = bind_function(a, e);
+	return rc < 0 ? rc : join_space(a, e);
+}
+
+/* Safe half-built; kernel.c's call once it has closed its descriptor. */
+static void attached_leave(void *arg)
+{
+	struct attached *a = arg;
+
+	if (a->kvm_knows)
+		vfio_kvm_remove(&a->owner->kvm, a->fd);
+	a->kvm_knows = false;
+	sys_close(&a->fd);
+	/* a space in use cannot be destroyed, so the function went first */
+	if (a->space && --a->space->devices == 0)
+		vfio_ioas_close(a->space);
+	a->space = NULL;
+	a->bdf[0] = '\0';
+}
+
+static int slot_for(struct iommufd_iommu *i, const char *bdf,
+		    struct attached **out, struct err *e)
+{
+	struct attached *vacant = NULL;
+
+	for (unsigned n = MAX_DEVICES; n-- > 0;) {
+		struct attached *a = &i->attached[n];
+
+		if (strcmp(a->bdf, bdf) == 0)
+			return err_set(e, -EEXIST, "is given twice");
+		if (a->bdf[0] == '\0')
+			vacant = a;
+	}
+	if (!vacant)
+		return err_set(e, -ENOSPC, "more than %d functions",
+			       MAX_DEVICES);
+	*out = vacant;
+	return 0;
+}
+
+static int iommufd_attach(struct vfio_iommu *iommu, const char *bdf,
+			  struct vfio_dev **out, struct err *e)
+{
+	struct iommufd_iommu *i = iommu_of(iommu);
+	struct attached *a = NULL;
+	int rc = slot_for(i, bdf, &a, e);
+	int fd;
+
+	if (rc < 0)
+		return rc;
+	*a = (struct attached){ .fd = -1, .owner = i };
+	snprintf(a->bdf, sizeof(a->bdf), "%s", bdf);
+	rc = attached_build(a, e);
+	fd = rc < 0 ? rc : sys_dup(a->fd);
+	if (fd < 0) {
+		attached_leave(a);
+		return rc < 0 ? rc
+			      : err_sys(e, fd,
+					"no further descriptor of the "
+					"function");
+	}
+	return vfio_kernel_open(fd, bdf, attached_leave, a, out, e);
+}
+
+/* -------- the I/O address space, in each IOAS -------- */
+
+static int iommufd_unmap(struct vfio_iommu *iommu, iova_t at, uint64_t size,
+			 struct err *e)
+{
+	struct iommufd_iommu *i = iommu_of(iommu);
+	int first = 0;
+
+	if (!vfio_maps_remove(&i->maps, at, size))
+		return err_set(
+			e, -EINVAL, "%#llx+%#llx was not mapped as one range",
+			(unsigned long long)at, (unsigned long long)size);
+	for (unsigned n = 0; n < VFIO_MAX_SPACES; n++) {
+		int rc = 0;
+
+		if (i->spaces[n].id != 0)
+			rc = vfio_ioas_unmap(&i->spaces[n], at, size, e);
+		if (rc < 0 && first == 0)
+			first = rc;
+	}
+	return first;
+}
+
+/* The first space pins, the others share. */
+static int map_in_all(struct iommufd_iommu *i, const struct vfio_map *m,
+		      struct err *e)
+{
+	const struct vfio_ioas *from = NULL;
+
+	for (unsigned n = 0; n < VFIO_MAX_SPACES; n++) {
+		struct vfio_ioas *s = &i->spaces[n];
+		int rc = s->id != 0 ? vfio_ioas_map(s, from, m, e) : 0;
+
+		if (rc >= 0) {
+			from = from || s->id == 0 ? from : s;
+			continue;
+		}
+		while (n-- > 0) {
+			if (i->spaces[n].id != 0)
+				(void)vfio_ioas_unmap(&i->spaces[n], m->at,
+						      m->size, NULL);
+		}
+		return rc;
+	}
+	return 0;
+}
+
+static int iommufd_map(struct vfio_iommu *iommu, iova_t at, const struct ram *r,
+		       struct err *e)
+{
+	struct iommufd_iommu *i = iommu_of(iommu);
+	const struct vfio_map m = { at, r->size, r->hva };
+	int rc = vfio_maps_add(&i->maps, &m, e);
+
+	if (rc < 0)
+		return rc;
+	rc = map_in_all(i, &m, e);
+	if (rc < 0)
+		(void)vfio_maps_remove(&i->maps, at, r->size);
+	return rc;
+}
+
+static int iommufd_ranges(struct vfio_iommu *iommu, struct range *out,
+			  unsigned max, struct err *e)
+{
+	struct iommufd_iommu *i = iommu_of(iommu);
+	int n = 0;
+
+	for (unsigned s = 0; s < VFIO_MAX_SPACES && n >= 0; s++) {
+		if (i->spaces[s].id != 0)
+			n = vfio_ioas_ranges(&i->spaces[s], out, (unsigned)n,
+					     max, e);
+	}
+	return n;
+}
+
+static int iommufd_facts(struct vfio_iommu *iommu, struct vfio_iommu_facts *out,
+			 struct err *e)
+{
+	struct iommufd_iommu *i = iommu_of(iommu);
+	struct vfio_iommu_facts f = { .page_sizes = UINT64_MAX,
+				      .maps_left = UINT32_MAX };
+
+	for (unsigned s = 0; s < VFIO_MAX_SPACES; s++) {
+		int rc = 0;
+
+		if (i->spaces[s].id != 0)
+			rc = vfio_ioas_facts(&i->spaces[s], &f, e);
+		if (rc < 0)
+			return rc;
+	}
+	if (f.spaces == 0)
+		f.page_sizes = 0;
+	*out = f;
+	return 0;
+}
+
+static int iommufd_blame(struct vfio_iommu *iommu, const struct range *r)
+{
+	struct iommufd_iommu *i = iommu_of(iommu);
+
+	for (unsigned n = 0; n < MAX_DEVICES; n++) {
+		const struct attached *a = &i->attached[n];
+
+		if (a->bdf[0] != '\0' &&
+		    vfio_group_reserves(a->group, r->base, r->size))
+			return a->group;
+	}
+	return -1;
+}
+
+static void iommufd_close(struct vfio_iommu *iommu)
+{
+	struct iommufd_iommu *i = iommu_of(iommu);
+
+	sys_close(&i->fd);
+	/* Kept until the last FILE_DEL: closing it first would leave KVM
+	 * holding the functions. */
+	vfio_kvm_close(&i->kvm);
+	free(i);
+}
+
+static const struct vfio_iommu_ops iommufd_ops = {
+	.attach = iommufd_attach,
+	.map = iommufd_map,
+	.unmap = iommufd_unmap,
+	.ranges = iommufd_ranges,
+	.facts = iommufd_facts,
+	.blame = iommufd_blame,
+	.close = iommufd_close,
+};
+
+int vfio_iommufd_iommu_open(int vm_fd, struct vfio_iommu **out, struct err *e)
+{
+	struct iommufd_iommu *i = calloc(1, sizeof(*i));
+	int rc;
+
+	if (!i)
+		return err_set(e, -ENOMEM, "out of memory");
+	i->iommu.ops = &iommufd_ops;
+	i->fd = -1;
+	i->kvm = (struct vfio_kvm){ .vm_fd = vm_fd, .fd = -1 };
+	rc = node_open(i, e);
+	if (rc < 0) {
+		iommufd_close(&i->iommu);
+		return rc;
+	}
+	*out = &i->iommu;
+	return 0;
+}
