@@ -39,6 +39,10 @@ static int open_node(const struct node *n, int flags, const char *path)
 		return container_open();
 	case NODE_GROUP:
 		return group_open(n->number);
+	case NODE_IOMMUFD:
+		return iommufd_open();
+	case NODE_CDEV:
+		return cdev_open(n->number);
 	default:
 		return -EISDIR;
 	}
@@ -263,6 +267,11 @@ int sys_fstat(int fd, struct stat *out)
 	if (rc == 0)
 		rc = result(fstat(fd, out));
 	/* contents are memfds, which fstat calls regular files */
+	if (rc == 0 && fd_obj_of(fd, KIND_DEVICE)) {
+		out->st_mode = S_IFCHR | 0600;
+		out->st_rdev =
+			cdev_number(container_of(fd_obj(fd), struct device, o));
+	}
 	return (int)call_end(&c, rc);
 }
 
@@ -293,6 +302,8 @@ static void describe_device(unsigned long cmd, unsigned long arg, char *buf,
 	else if (cmd == VFIO_DEVICE_GET_REGION_INFO ||
 		 cmd == VFIO_DEVICE_GET_IRQ_INFO)
 		snprintf(buf, n, " index=%u", v[2]);
+	else if (cmd == VFIO_DEVICE_ATTACH_IOMMUFD_PT)
+		snprintf(buf, n, " ioas=%u", v[2]);
 }
 
 static void describe_container(unsigned long cmd, unsigned long arg, char *buf,
@@ -321,6 +332,8 @@ static void describe(const struct obj *o, unsigned long cmd, unsigned long arg,
 		describe_device(cmd, arg, buf, n);
 	else if (o->kind == KIND_CONTAINER)
 		describe_container(cmd, arg, buf, n);
+	else if (o->kind == KIND_IOMMUFD)
+		iommufd_describe(cmd, arg, buf, n);
 	else if (o->kind == KIND_GROUP && cmd == VFIO_GROUP_GET_DEVICE_FD)
 		snprintf(buf, n, " %s", (const char *)arg);
 	else if (o->kind != KIND_GROUP)
@@ -343,8 +356,13 @@ static long dispatch(struct obj *o, unsigned long cmd, unsigned long arg)
 	case KIND_GROUP:
 		return group_ioctl(container_of(o, struct group, o), cmd, arg);
 	case KIND_DEVICE:
-		return device_ioctl(container_of(o, struct device, o), cmd,
-				    arg);
+		return container_of(o, struct device, o)->through_cdev
+			       ? cdev_ioctl(container_of(o, struct device, o),
+					    cmd, arg)
+			       : device_ioctl(container_of(o, struct device, o),
+					      cmd, arg);
+	case KIND_IOMMUFD:
+		return iommufd_ioctl(o, cmd, arg);
 	default:
 		return -ENOTTY;
 	}

@@ -36,11 +36,15 @@ static void device_closed(struct obj *o)
 	memcpy(d->hw, d->reset_hw, sizeof(d->hw));
 	config_init(d);
 	d->open = false;
-	d->group->n_open_devices--;
+	if (d->through_cdev)
+		cdev_closed(d);
+	else
+		d->group->n_open_devices--;
+	d->through_cdev = false;
 	obj_release(&d->group->o);
 }
 
-int device_open(struct device *d)
+static int open_either(struct device *d, bool through_cdev)
 {
 	if (d->open) {
 		misuse("%s was opened twice", d->bdf);
@@ -48,10 +52,21 @@ int device_open(struct device *d)
 	}
 	d->o.closed = device_closed;
 	d->open = true;
-	d->group->n_open_devices++;
+	d->through_cdev = through_cdev;
+	d->group->n_open_devices += !through_cdev;
 	obj_hold(&d->group->o);
 	obj_hold(&d->o);
 	return fd_new(&d->o);
+}
+
+int device_open(struct device *d)
+{
+	return open_either(d, false);
+}
+
+int device_open_cdev(struct device *d)
+{
+	return open_either(d, true);
 }
 
 void device_do_reset(struct device *d)
@@ -311,6 +326,8 @@ ssize_t device_rw(struct device *d, void *buf, const void *data, size_t n,
 	uint64_t at;
 	unsigned index = device_region_of(off, &at);
 
+	if (d->through_cdev && !d->iommufd)
+		return -EINVAL;
 	if (d->gone == FAKE_EIO)
 		return -EIO;
 	if (d->gone == FAKE_SHORT)
@@ -328,7 +345,7 @@ long device_mmap(struct device *d, uint64_t off, uint64_t size, int *fd,
 	unsigned index = device_region_of(off, at);
 	const struct region *r;
 
-	if (index >= 6)
+	if (index >= 6 || (d->through_cdev && !d->iommufd))
 		return -EINVAL;
 	r = &d->region[index];
 	if (!r->mappable || !range_fits(0, align_up(r->size, FAKE_PAGE), *at,

@@ -9,6 +9,7 @@
  *     kvm.c     /dev/kvm, VMs, slots      kvm_vcpu.c vCPUs
  *     kvm_irq.c routes, irqfds, lines     cpuid.c    what CPUs can do
  *     vfio.c    containers and groups     vfio_dma.c type1 maps
+ *     iommufd.c /dev/iommu and nodes of single functions
  *     device.c  VFIO devices: regions, info, reset
  *     irqs.c    VFIO_DEVICE_SET_IRQS      config.c   config space as vfio-pci
  *     pci.c     building a function       sweep.c    the sweep
@@ -64,6 +65,7 @@ enum kind {
 	KIND_CONTAINER,
 	KIND_GROUP,
 	KIND_DEVICE,
+	KIND_IOMMUFD,
 };
 
 /* What an fd stands for; embedded in what it is. */
@@ -106,7 +108,9 @@ enum node_type {
 	NODE_DIR,
 	NODE_KVM,
 	NODE_CONTAINER,
-	NODE_GROUP
+	NODE_GROUP,
+	NODE_IOMMUFD,
+	NODE_CDEV
 };
 
 struct node {
@@ -114,7 +118,7 @@ struct node {
 	enum node_type type;
 	char *target; /* NODE_LINK */
 	int memfd;    /* NODE_FILE */
-	int number;   /* NODE_GROUP */
+	int number;   /* NODE_GROUP; NODE_CDEV: minor */
 	struct node *next;
 };
 
@@ -264,6 +268,7 @@ struct group {
 	bool open, incompatible;
 	struct container *container;
 	unsigned n_open_devices;
+	unsigned n_bound; /* through their own nodes */
 	bool in_kvm;
 	struct reserve *reserves;
 	struct group *next;
@@ -288,6 +293,11 @@ struct device {
 	char bdf[24], driver[32];
 	struct group *group;
 	bool open;
+	/* iommufd.c: its node, and what it is bound and attached to */
+	bool has_cdev, through_cdev, in_kvm;
+	int minor;
+	struct iommufd *iommufd;
+	struct ioas *ioas;
 	struct region region[N_REGIONS];
 	uint64_t sparse[16][2];
 	unsigned n_sparse;
@@ -325,12 +335,18 @@ long dma_map(struct container *c, const struct vfio_iommu_type1_dma_map *m);
 long dma_unmap(struct container *c, struct vfio_iommu_type1_dma_unmap *u);
 void dma_drop(struct container *c);
 bool dma_uses(uint64_t at, uint64_t size);
+/* What all functions for which @in says yes can use; returns how many. */
+enum { DMA_MAX_RANGES = 64 };
+typedef bool dma_member(const struct device *d, const void *space);
+unsigned dma_usable(dma_member *in, const void *space,
+		    struct vfio_iova_range out[DMA_MAX_RANGES]);
 
 struct device *device_list(void);
 struct device *device_find(const char *bdf);
 struct device *device_in(struct group *g, const char *bdf);
 void device_free_all(void);
 int device_open(struct device *d);
+int device_open_cdev(struct device *d);
 long device_ioctl(struct device *d, unsigned long cmd, unsigned long arg);
 ssize_t device_rw(struct device *d, void *buf, const void *data, size_t n,
 		  uint64_t off);
@@ -340,6 +356,25 @@ long device_mmap(struct device *d, uint64_t off, uint64_t size, int *fd,
 void device_do_reset(struct device *d);
 unsigned device_region_of(uint64_t off, uint64_t *in);
 uint64_t device_offset(unsigned region);
+
+/* -------- iommufd.c -------- */
+
+void iommufd_reset(void);
+int iommufd_open(void);
+long iommufd_ioctl(struct obj *o, unsigned long cmd, unsigned long arg);
+void iommufd_describe(unsigned long cmd, unsigned long arg, char *buf,
+		      size_t n);
+unsigned iommufd_maps(void);
+unsigned iommufd_spaces(void);
+unsigned iommufd_spaces_with(uint64_t iova, uint64_t size);
+bool iommufd_uses(uint64_t at, uint64_t size);
+void cdev_add(struct device *d);
+int cdev_open(int minor);
+dev_t cdev_number(const struct device *d);
+long cdev_ioctl(struct device *d, unsigned long cmd, unsigned long arg);
+void cdev_closed(struct device *d);
+
+/* -------- irqs.c, config.c -------- */
 
 unsigned irq_count(const struct device *d, unsigned index);
 uint32_t irq_flags(const struct device *d, unsigned index);

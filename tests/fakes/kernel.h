@@ -268,11 +268,18 @@ struct fake_pci {
  * extended capabilities hidden, the rest raw. */
 void fake_pci_add(const struct fake_pci *p);
 
+/* From now on the host has /dev/iommu, and each function on vfio-pci, those
+ * added before too, a node /dev/vfio/devices/vfioN. */
+void fake_iommufd(void);
+/* I/O address spaces that /dev/iommu has now. */
+unsigned fake_iommufd_spaces(void);
+
 /* Let the members of @group reserve [start, last] in their IOVA space, as the
  * sysfs file says and MAP_DMA enforces; @type "msi", "reserved", "direct". */
 void fake_group_reserve(int group, uint64_t start, uint64_t last,
 			const char *type);
-/* SET_CONTAINER of a second container-sharing group fails with EINVAL. */
+/* SET_CONTAINER of a second container-sharing group fails with EINVAL; so does
+ * attaching a function of it to an IOAS that has others. */
 void fake_group_incompatible(int group);
 /* The IOVA aperture's width in bits, default 48. */
 void fake_iommu_width(unsigned bits);
@@ -281,9 +288,10 @@ void fake_iommu_entries(unsigned n);
 /* Which VFIO_CHECK_EXTENSION are answered with 1; default TYPE1v2, TYPE1,
  * UNMAP_ALL, DMA_CC. */
 void fake_vfio_extension(unsigned ext, int answer);
-/* All maps of all containers together. */
+/* All maps of all containers and IOAS together. */
 unsigned fake_dma_maps(void);
-bool fake_dma_mapped(uint64_t iova, uint64_t size); /* in every container */
+/* In every container, and in every IOAS. */
+bool fake_dma_mapped(uint64_t iova, uint64_t size);
 
 /* The hardware's side of @bdf. */
 uint8_t *fake_pci_hw_config(const char *bdf); /* 4096 bytes, raw */

@@ -333,6 +333,7 @@ void fake_pci_add(const struct fake_pci *p)
 	devices = d;
 	fake_unlock();
 	put_sysfs(d);
+	cdev_add(d);
 }
 
 void fake_pci_changed(const char *bdf)

@@ -36,6 +36,7 @@ void vfio_reset(void)
 	extensions[VFIO_TYPE1v2_IOMMU] = 1;
 	extensions[VFIO_DMA_CC_IOMMU] = 1;
 	extensions[VFIO_UNMAP_ALL] = 1;
+	iommufd_reset();
 	fake_iommu_width(48);
 	fake_iommu_entries(65535);
 }
@@ -166,7 +167,7 @@ int group_open(int number)
 {
 	struct group *g = group_get(number);
 
-	if (g->open)
+	if (g->open || g->n_bound != 0)
 		return -EBUSY;
 	g->open = true;
 	obj_hold(&g->o);
@@ -261,15 +262,20 @@ long group_ioctl(struct group *g, unsigned long cmd, unsigned long arg)
 /* KVM_DEV_VFIO_FILE_ADD and _DEL */
 long kvm_vfio_file(int32_t fd, bool add)
 {
-	struct obj *o = fd_obj_of(fd, KIND_GROUP);
-	struct group *g;
+	struct obj *o = fd_obj(fd);
+	bool *known;
 
 	if (!o)
-		return fd_obj(fd) ? -EINVAL : -EBADF;
-	g = container_of(o, struct group, o);
-	if (g->in_kvm == add)
+		return -EBADF;
+	if (o->kind == KIND_GROUP)
+		known = &container_of(o, struct group, o)->in_kvm;
+	else if (o->kind == KIND_DEVICE)
+		known = &container_of(o, struct device, o)->in_kvm;
+	else
+		return -EINVAL;
+	if (*known == add)
 		return add ? -EEXIST : -ENOENT;
-	g->in_kvm = add;
+	*known = add;
 	return 0;
 }
 

@@ -8,8 +8,6 @@
 
 #include "tests/fakes/fake.h"
 
-enum { MAX_IOVA_RANGES = 64 };
-
 static unsigned width, entries;
 
 void fake_iommu_width(unsigned bits)
@@ -46,13 +44,13 @@ bool dma_uses(uint64_t at, uint64_t size)
 				return true;
 		}
 	}
-	return false;
+	return iommufd_uses(at, size);
 }
 
 /* -------- usable ranges -------- */
 
 struct ranges {
-	struct vfio_iova_range r[MAX_IOVA_RANGES];
+	struct vfio_iova_range r[DMA_MAX_RANGES];
 	unsigned n;
 };
 
@@ -60,7 +58,7 @@ static void add_range(struct ranges *l, uint64_t start, uint64_t last)
 {
 	if (start > last)
 		return;
-	if (l->n == MAX_IOVA_RANGES)
+	if (l->n == DMA_MAX_RANGES)
 		abort();
 	l->r[l->n++] = (struct vfio_iova_range){ start, last };
 }
@@ -84,8 +82,7 @@ static void exclude(struct ranges *l, const struct reserve *x)
 	*l = out;
 }
 
-/* What every group in @c can use. */
-static void usable(const struct container *c, struct ranges *out)
+static void usable_by(dma_member *in, const void *space, struct ranges *out)
 {
 	struct group *seen = NULL;
 
@@ -93,7 +90,7 @@ static void usable(const struct container *c, struct ranges *out)
 	add_range(out, 0,
 		  width >= 64 ? UINT64_MAX : (UINT64_C(1) << width) - 1);
 	for (struct device *d = device_list(); d; d = d->next) {
-		if (!d->group || d->group->container != c || d->group == seen)
+		if (!d->group || d->group == seen || !in(d, space))
 			continue;
 		seen = d->group;
 		for (struct reserve *r = seen->reserves; r; r = r->next) {
@@ -101,6 +98,27 @@ static void usable(const struct container *c, struct ranges *out)
 				exclude(out, r);
 		}
 	}
+}
+
+static bool is_member(const struct device *d, const void *space)
+{
+	return d->group->container == space;
+}
+
+/* What every group in @c can use. */
+static void usable(const struct container *c, struct ranges *out)
+{
+	usable_by(is_member, c, out);
+}
+
+unsigned dma_usable(dma_member *in, const void *space,
+		    struct vfio_iova_range out[DMA_MAX_RANGES])
+{
+	struct ranges l;
+
+	usable_by(in, space, &l);
+	memcpy(out, l.r, l.n * sizeof(l.r[0]));
+	return l.n;
 }
 
 static bool is_usable(const struct container *c, uint64_t iova, uint64_t size)
@@ -271,6 +289,7 @@ unsigned fake_dma_maps(void)
 	fake_lock();
 	for (struct container *c = container_list(); c; c = c->next)
 		n += c->n_maps;
+	n += iommufd_maps();
 	fake_unlock();
 	return n;
 }
@@ -290,9 +309,20 @@ bool fake_dma_mapped(uint64_t iova, uint64_t size)
 	bool all;
 
 	fake_lock();
-	all = container_list();
+	all = (container_list() || iommufd_spaces() != 0) &&
+	      iommufd_spaces_with(iova, size) == iommufd_spaces();
 	for (struct container *c = container_list(); c; c = c->next)
 		all &= container_maps(c, iova, size);
 	fake_unlock();
 	return all;
+}
+
+unsigned fake_iommufd_spaces(void)
+{
+	unsigned n;
+
+	fake_lock();
+	n = iommufd_spaces();
+	fake_unlock();
+	return n;
 }

@@ -3,9 +3,10 @@
  * What machine/ does, in small: a VM with RAM, a root port, the function below
  * it with BARs assigned and INTx wired, decode still off.
  *
- * The function comes through the kernel or, with bench_user set, through a
- * vfio-user server; the fake device behind both is the same, so a test of what
- * a guest meets runs over both (VFIO-VU-01): BENCH_MAIN.
+ * The function comes through the kernel, by group or, with bench_iommufd set,
+ * by iommufd, or, with bench_user set, through a vfio-user server; the fake
+ * device behind all is the same, so a test of what a guest meets runs over all
+ * (VFIO-OPEN-11, VFIO-VU-01): BENCH_MAIN.
  */
 #ifndef VFIO_BENCH_H
 #define VFIO_BENCH_H
@@ -22,6 +23,7 @@
 #include "vfio/dma.h"
 #include "vfio/group.h"
 #include "vfio/internal.h"
+#include "vfio/iommufd.h"
 #include "vfio/user.h"
 #include "vmm/base/sys.h"
 #include "vmm/vm.h"
@@ -33,6 +35,7 @@
 
 /* NULL: through the kernel. */
 static const struct fake_user *bench_user;
+static bool bench_iommufd;
 
 /* What messages call the function. */
 static inline const char *bench_name(void)
@@ -79,6 +82,9 @@ static inline void bench_vm(struct bench *b)
 	if (bench_user) {
 		fake_user_add(bench_user);
 		MUST(vfio_user_iommu_open(&b->vm.loop, &b->iommu, &why));
+	} else if (bench_iommufd) {
+		fake_iommufd();
+		MUST(vfio_iommufd_iommu_open(b->vm.fd, &b->iommu, &why));
 	} else {
 		MUST(vfio_group_iommu_open(b->vm.fd, &b->iommu, &why));
 	}
@@ -220,20 +226,26 @@ static inline bool bench_says(const struct err *e, const char *text)
 	       strncmp(e->text + n, text, strlen(text)) == 0;
 }
 
-/* Tests of what a guest meets, over the kernel and over vfio-user; then those
- * of one way only. */
-#define BENCH_MAIN(both, kernel_only)                                         \
-	int main(void)                                                        \
-	{                                                                     \
-		int rc = cmocka_run_group_tests_name("kernel", both, NULL,    \
-						     NULL);                   \
-                                                                              \
-		rc += cmocka_run_group_tests_name("kernel only", kernel_only, \
-						  NULL, NULL);                \
-		bench_user = &bench_server;                                   \
-		rc += cmocka_run_group_tests_name("vfio-user", both, NULL,    \
-						  NULL);                      \
-		return rc;                                                    \
+/* Tests of what a guest meets, over the kernel's two interfaces and over
+ * vfio-user; then those of the kernel only. */
+#define BENCH_MAIN(both, kernel_only)                                          \
+	int main(void)                                                         \
+	{                                                                      \
+		int rc = cmocka_run_group_tests_name("group", both, NULL,      \
+						     NULL);                    \
+                                                                               \
+		rc += cmocka_run_group_tests_name("group only", kernel_only,   \
+						  NULL, NULL);                 \
+		bench_iommufd = true;                                          \
+		rc += cmocka_run_group_tests_name("iommufd", both, NULL,       \
+						  NULL);                       \
+		rc += cmocka_run_group_tests_name("iommufd only", kernel_only, \
+						  NULL, NULL);                 \
+		bench_iommufd = false;                                         \
+		bench_user = &bench_server;                                    \
+		rc += cmocka_run_group_tests_name("vfio-user", both, NULL,     \
+						  NULL);                       \
+		return rc;                                                     \
 	}
 
 #endif
