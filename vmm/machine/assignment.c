@@ -3,7 +3,9 @@
 
 #include <string.h>
 
+#include "vfio/cdev.h"
 #include "vfio/group.h"
+#include "vfio/iommufd.h"
 #include "vfio/user.h"
 #include "vmm/base/bytes.h"
 #include "vmm/machine/limits.h"
@@ -11,14 +13,32 @@
 
 /* -------- backends -------- */
 
-static int open_kernel_space(struct vm *vm, struct vfio_iommu **out,
-			     struct err *e)
+/* All functions through one interface (VFIO-OPEN-11). */
+static bool has_iommufd(const struct assignment *a)
 {
-	return vfio_group_iommu_open(vm->fd, out, e);
+	for (unsigned i = 0; i < a->n; i++) {
+		const struct assigned *f = &a->function[i];
+
+		if (f->backend == CONFIG_VFIO &&
+		    !vfio_cdev_offered(f->function.name))
+			return false;
+	}
+	return true;
 }
 
-static int open_user_space(struct vm *vm, struct vfio_iommu **out,
-			   struct err *e)
+static int open_kernel_space(const struct assignment *a, struct vm *vm,
+			     struct vfio_iommu **out, struct err *e)
+{
+	bool fd = a->kernel == CONFIG_IOMMU_FD ||
+		  (a->kernel == CONFIG_IOMMU_AUTO && has_iommufd(a));
+
+	log_info("vfio: through %s", fd ? "iommufd" : "containers and groups");
+	return fd ? vfio_iommufd_iommu_open(vm->fd, out, e)
+		  : vfio_group_iommu_open(vm->fd, out, e);
+}
+
+static int open_user_space(const struct assignment *a, struct vm *vm,
+			   struct vfio_iommu **out, struct err *e)
 {
 	return vfio_user_iommu_open(&vm->loop, out, e);
 }
@@ -27,8 +47,8 @@ static const struct backend {
 	/* What follows the option: spelling, then the function it names. */
 	int (*parse)(const char *text, struct vfio_options *out, struct err *e);
 	int (*find)(const char *host, struct vfio_function *out, struct err *e);
-	int (*open_space)(struct vm *vm, struct vfio_iommu **out,
-			  struct err *e);
+	int (*open_space)(const struct assignment *a, struct vm *vm,
+			  struct vfio_iommu **out, struct err *e);
 	bool locks_ram;	 /* DMA goes to pinned pages */
 	bool shares_ram; /* DMA is another process's loads and stores */
 } backends[CONFIG_BACKENDS] = {
@@ -88,6 +108,7 @@ static int find_one(struct assigned *f, const struct config_function *c,
 
 int assignment_find(struct assignment *a, const struct config *c, struct err *e)
 {
+	a->kernel = c->iommu;
 	for (unsigned i = 0; i < c->n_functions; i++) {
 		struct assigned *f = &a->function[i];
 		int rc = find_one(f, &c->function[i], e);
@@ -130,7 +151,7 @@ static int attach_all(struct assignment *a, struct vm *vm, struct err *e)
 		int rc = 0;
 
 		if (!*space)
-			rc = backends[f->backend].open_space(vm, space, e);
+			rc = backends[f->backend].open_space(a, vm, space, e);
 		if (rc == 0)
 			rc = vfio_device_open(vm, *space, &f->function,
 					      &f->options, &f->device, e);

@@ -3,6 +3,8 @@
  * Each function comes from a backend: the host's kernel (--vfio) or a vfio-user
  * server (--vfio-user). A backend has one I/O address space for all functions
  * of its kind, made when the first is attached; guest RAM is mapped into each.
+ * The kernel has two interfaces for that; one VM uses one of them, because a
+ * group has a single user and may hold several of its functions.
  */
 #ifndef MACHINE_ASSIGNMENT_H
 #define MACHINE_ASSIGNMENT_H
@@ -25,6 +27,7 @@ struct assigned {
 
 struct assignment {
 	struct vfio_iommu *iommu[CONFIG_BACKENDS]; /* NULL: none */
+	enum config_iommu kernel; /* the kernel's interface, as asked for */
 	struct vfio_dma dma[CONFIG_BACKENDS];
 	struct assigned function[CONFIG_MAX_FUNCTIONS];
 	unsigned n;	 /* named on the command line */

@@ -106,6 +106,23 @@ static int set_vfio_user(struct config *c, const char *v, struct err *e)
 	return add_function(c, CONFIG_VFIO_USER, v, e);
 }
 
+static int set_iommu(struct config *c, const char *v, struct err *e)
+{
+	static const char *const names[] = {
+		[CONFIG_IOMMU_AUTO] = "auto",
+		[CONFIG_IOMMU_GROUP] = "group",
+		[CONFIG_IOMMU_FD] = "iommufd",
+	};
+
+	for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
+		if (strcmp(v, names[i]) != 0)
+			continue;
+		c->iommu = (enum config_iommu)i;
+		return 0;
+	}
+	return err_set(e, -EINVAL, "'%s' is not group, iommufd or auto", v);
+}
+
 static int set_console(struct config *c, const char *v, struct err *e)
 {
 	c->console = v;
@@ -183,6 +200,7 @@ static const struct option {
 	{ "hugepages", FLAG, set_hugepages },
 	{ "vfio", REPEATED, set_vfio },
 	{ "vfio-user", REPEATED, set_vfio_user },
+	{ "iommu", 0, set_iommu },
 	{ "console", 0, set_console },
 	{ "timeout", 0, set_timeout },
 	{ "trace", 0, set_trace },
@@ -367,6 +385,10 @@ const char *config_help(void)
 	       "  --vfio-user SOCKET[,KEY=VALUE]...\n"
 	       "                        assign a function that a vfio-user "
 	       "server offers\n"
+	       "  --iommu=KIND          how --vfio reaches the kernel: group, "
+	       "iommufd, or auto\n"
+	       "                        (default): iommufd where the host has "
+	       "it\n"
 	       "  --console WHERE       stdio (default; Ctrl-a x quits), none, "
 	       "pty\n"
 	       "                        or file:PATH\n"

@@ -24,6 +24,10 @@ enum { CONFIG_MAX_FUNCTIONS = 30 };
 /* Who has a function: the host's kernel, or a vfio-user server. */
 enum config_backend { CONFIG_VFIO, CONFIG_VFIO_USER, CONFIG_BACKENDS };
 
+/* Which of the kernel's two interfaces functions come through. AUTO: iommufd
+ * where this host has it for all of them. */
+enum config_iommu { CONFIG_IOMMU_AUTO, CONFIG_IOMMU_GROUP, CONFIG_IOMMU_FD };
+
 struct config_function {
 	enum config_backend backend;
 	const char *text; /* as given */
@@ -41,6 +45,7 @@ struct config {
 	bool hugepages;
 	struct config_function function[CONFIG_MAX_FUNCTIONS];
 	unsigned n_functions;
+	enum config_iommu iommu;
 	const char *console;   /* "stdio" by default */
 	unsigned timeout_s;    /* 0: none */
 	const char *trace;     /* NULL: off */
