@@ -60,7 +60,7 @@ LIBS   := -lfdt -ljansson
 .SECONDARY:
 
 .PHONY: all
-all: $(O)/minivmm
+all: $(O)/minivmm $(O)/minivmm-card
 
 # ---- objects and archives -------------------------------------------------
 
@@ -98,6 +98,24 @@ $(B)/minivmm: $(ARCHIVES)
 $(O)/minivmm: $(B)/minivmm
 	$(Q)ln -sf $(notdir $(B))/minivmm $@
 
+# ---- the simulated card ----------------------------------------------------
+
+# A tool, not a room: it uses vmm/base and the layouts of vfio-user, nothing
+# else of the product. Its tests link with all of it but main().
+CARD_SRC := $(sort $(wildcard tests/card/*.c))
+CARD_OBJ := $(patsubst %.c,$(B)/%.o,$(filter-out %/main.c,$(CARD_SRC)))
+CARD_LIBS := $(B)/libcard.a $(call lib,vmm/base)
+
+$(B)/libcard.a: $(CARD_OBJ)
+	$(Q)rm -f $@; $(AR) rcs $@ $^
+
+$(B)/minivmm-card: $(B)/tests/card/main.o $(CARD_LIBS)
+	$(call say,LINK    $@)
+	$(Q)$(CC) $(LINK) -o $@ $^ -ljansson
+
+$(O)/minivmm-card: $(B)/minivmm-card
+	$(Q)ln -sf $(notdir $(B))/minivmm-card $@
+
 # The DSDT is ASL source; iasl gives the table as hex and, for the values that
 # are filled in at run time, the offsets of the names.
 GEN := $(B)/gen/firmware
@@ -115,7 +133,7 @@ $(B)/firmware/dsdt.o: $(GEN)/dsdt.h
 
 # tests/unit/<room>/test_x.c links with the archives of its room and those
 # below it, and with the fake kernel in the place of base/sys.o. Those in a
-# folder real/ link with the real one.
+# folder real/ link with the real one, and so do those of the simulated card.
 UNIT  := $(sort $(wildcard tests/unit/*/test_*.c tests/unit/*/*/test_*.c))
 UNITS := $(patsubst %.c,$(B)/%,$(UNIT))
 FAKES := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/fakes/*.c)))
@@ -125,8 +143,10 @@ room_of = $(subst vmm-,vmm/,$(word 3,$(subst /, ,$1)))
 # The rooms from $1 down, of the list $2.
 below = $(if $2,$(if $(filter $1,$(firstword $2)),$2,$(call \
 	below,$1,$(wordlist 2,99,$2))))
-libs_of = $(foreach r,$(call below,$(call room_of,$1),$(ROOMS)),$(call lib,$r))
-fakes_of = $(if $(findstring /real/,$1),,$(FAKES))
+libs_of = $(if $(filter tests/unit/card/%,$1),$(CARD_LIBS),$(foreach \
+	r,$(call below,$(call room_of,$1),$(ROOMS)),$(call lib,$r)))
+fakes_of = $(if $(or $(findstring /real/,$1),$(filter \
+	tests/unit/card/%,$1)),,$(FAKES))
 
 define unit
 $(B)/$1: $(B)/$1.o $(call fakes_of,$1) $(call libs_of,$1)
@@ -161,6 +181,10 @@ fuzz:
 fuzz-run: $(FUZZERS:%=$(B)/tests/fuzz/fuzz_%)
 	$(Q)tests/tools/run-fuzz $(O)/fuzz $(FUZZ_SECONDS) $^
 
+$(B)/tests/fuzz/fuzz_card: $(B)/tests/fuzz/fuzz_card.o $(CARD_LIBS)
+	$(call say,LINK    $@)
+	$(Q)$(CC) $(LINK) -fsanitize=fuzzer -o $@ $^ -ljansson
+
 $(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(FUZZ_OBJS) $(ARCHIVES)
 	$(call say,LINK    $@)
 	$(Q)$(CC) $(LINK) -fsanitize=fuzzer -o $@ $< $(FUZZ_OBJS) \
@@ -168,7 +192,7 @@ $(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(FUZZ_OBJS) $(ARCHIVES)
 
 # ---- lint ------------------------------------------------------------------
 
-SOURCES := $(foreach r,$(ROOMS),$(call src,$r))
+SOURCES := $(foreach r,$(ROOMS),$(call src,$r)) $(CARD_SRC)
 HEADERS := $(sort $(foreach r,$(ROOMS),$(wildcard $r/*.h $r/$(ARCH)/*.h)) \
 	$(wildcard tests/*/*.h tests/*/*/*.h))
 FORMATTED := $(SOURCES) $(HEADERS) $(sort $(wildcard tests/*/*.c \
@@ -194,8 +218,8 @@ fmt-check:
 
 # No writable globals outside trace.c.
 .PHONY: globals
-globals: $(ARCHIVES)
-	$(Q)tests/tools/globals $(filter-out %/trace.o,$(foreach \
+globals: $(ARCHIVES) $(B)/libcard.a
+	$(Q)tests/tools/globals $(CARD_OBJ) $(filter-out %/trace.o,$(foreach \
 		r,$(ROOMS),$(call obj,$r)))
 
 # Every sentence a user can meet has its entry in docs/errors.md.
@@ -272,16 +296,20 @@ hooks:
 	$(Q)git config core.hooksPath tests/tools/hooks
 
 install: all
-	$(Q)install -D -m 755 $(B)/minivmm $(DESTDIR)$(PREFIX)/bin/minivmm
+	$(Q)install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin \
+		$(B)/minivmm $(B)/minivmm-card
 	$(Q)install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 \
-		docs/minivmm.1
+		docs/minivmm.1 docs/minivmm-card.1
+	$(Q)install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/minivmm \
+		$(wildcard tests/card/*.card)
 	$(Q)install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/minivmm \
 		README.md CHANGELOG.md $(wildcard LICENSE docs/*.md)
 
 # What was fetched (kernel headers, the rig's packages) stays.
 clean:
 	$(Q)rm -rf $(O)/$(ARCH) $(O)/$(ARCH)-asan $(O)/$(ARCH)-tsan \
-		$(O)/$(ARCH)-fuzz $(O)/$(ARCH)-cover $(O)/minivmm
+		$(O)/$(ARCH)-fuzz $(O)/$(ARCH)-cover $(O)/minivmm \
+		$(O)/minivmm-card
 
 help:
 	@sed -n '/^# ---- help/,$$s/^#  //p' Makefile
