@@ -162,13 +162,13 @@ static void mappable(struct function *f, struct vfio_region_info *info,
 	if (!whole) {
 		info->flags |= VFIO_REGION_INFO_FLAG_CAPS;
 		info->argsz += put_areas(t, a->data + REGION_SIZE);
+		/* QEMU believes no offset of 0, not even in a short reply */
+		info->cap_offset = REGION_SIZE;
 	}
 	if (room < info->argsz)
 		return;
 	a->size = info->argsz;
 	a->fd = f->bars.bar[info->index].fd;
-	if (!whole)
-		info->cap_offset = REGION_SIZE;
 }
 
 static int region_info(struct function *f, struct message *m, struct answer *a)
