@@ -183,7 +183,7 @@ int vfio_device_open(struct vm *vm, struct vfio_iommu *iommu,
 	d->vm = vm;
 	d->host = *f;
 	d->opt = *o;
-	d->err_fd = d->req_fd = -1;
+	d->err_fd = d->req_fd = d->look_fd = -1;
 	d->irqs.line = IRQ_LINE_EMPTY;
 	pci_device_init(&d->pci, &vfio_pci_ops, f->name);
 	rc = device_build(d, iommu, e);

@@ -8,7 +8,9 @@
  *
  * A vfio-user server that dies takes its function along at once. on-error says
  * whether the VM ends then; by default the guest goes on, as it would when a
- * card falls off the bus.
+ * card falls off the bus. Who wants it to end is not left to the guest's next
+ * config access: a driver may read all ones from mapped registers for ever, so
+ * with on-error=stop we look once a second.
  *
  * ERR is the host's word that the function reported an uncorrectable error.
  * Data may be wrong, so the VM ends, unless on-error=report. REQ is the host's
@@ -20,7 +22,7 @@
 #include "vfio/trace.h"
 #include "vmm/base/sys.h"
 
-static const uint64_t CONFIRM_NS = 100000000;
+static const uint64_t CONFIRM_NS = 100000000, LOOK_NS = 1000000000;
 
 void vfio_suspect(struct vfio_device *d)
 {
@@ -152,6 +154,37 @@ static int watch(struct vfio_device *d, unsigned index, int *fd,
 	return loop_add(&d->vm->loop, w, EPOLLIN, e);
 }
 
+/* A server's end is heard of, so only the kernel's functions need this. */
+static void look(struct loop_fd *f, uint32_t events)
+{
+	struct vfio_device *d = container_of(f, struct vfio_device, look_timer);
+	bool alive;
+
+	pthread_mutex_lock(&d->pci.lock);
+	if (d->health == VFIO_OK && !answers(d))
+		vfio_suspect(d);
+	alive = vfio_alive(d);
+	pthread_mutex_unlock(&d->pci.lock);
+	(void)sys_timerfd_arm(f->fd, alive ? LOOK_NS : 0);
+}
+
+static int start_looking(struct vfio_device *d, struct err *e)
+{
+	int rc;
+
+	if (d->opt.on_error != VFIO_ON_ERROR_STOP || d->dev->raw)
+		return 0;
+	d->look_fd = sys_timerfd();
+	if (d->look_fd < 0)
+		return err_sys(e, d->look_fd, "no timer");
+	d->look_timer = (struct loop_fd){ .handler = look, .fd = d->look_fd };
+	rc = loop_add(&d->vm->loop, &d->look_timer, EPOLLIN, e);
+	if (rc < 0)
+		return rc;
+	rc = sys_timerfd_arm(d->look_fd, LOOK_NS);
+	return rc < 0 ? err_sys(e, rc, "no timer") : 0;
+}
+
 int vfio_health_open(struct vfio_device *d, struct err *e)
 {
 	int rc;
@@ -164,7 +197,9 @@ int vfio_health_open(struct vfio_device *d, struct err *e)
 		return err_in(e, rc, "error events");
 	rc = watch(d, VFIO_PCI_REQ_IRQ_INDEX, &d->req_fd, &d->req_watch,
 		   release_wanted, e);
-	return rc < 0 ? err_in(e, rc, "release requests") : 0;
+	if (rc < 0)
+		return err_in(e, rc, "release requests");
+	return start_looking(d, e);
 }
 
 static void unwatch(struct vfio_device *d, unsigned index, int *fd,
@@ -179,6 +214,8 @@ static void unwatch(struct vfio_device *d, unsigned index, int *fd,
 
 void vfio_health_close(struct vfio_device *d)
 {
+	loop_remove(&d->vm->loop, &d->look_timer);
+	sys_close(&d->look_fd);
 	unwatch(d, VFIO_PCI_REQ_IRQ_INDEX, &d->req_fd, &d->req_watch);
 	unwatch(d, VFIO_PCI_ERR_IRQ_INDEX, &d->err_fd, &d->err_watch);
 }

@@ -112,6 +112,8 @@ struct vfio_device {
 	uint64_t suspect_since; /* sys_now_ns */
 	struct loop_fd err_watch, req_watch;
 	int err_fd, req_fd;
+	struct loop_fd look_timer; /* on-error=stop */
+	int look_fd;
 	struct log_limit access_limit, req_limit, reset_limit, error_limit;
 };
 

@@ -377,6 +377,32 @@ static void a_function_that_stays_silent_is_lost(void **state)
 	}
 }
 
+/* The guest only reads mapped registers, which ask nobody. */
+static void whoever_wants_to_stop_is_told_without_an_access(void **state)
+{
+	struct bench b;
+
+	fake_pci_add(&plain_function);
+	bench_vm(&b);
+	b.o.on_error = VFIO_ON_ERROR_STOP;
+	MUST(bench_attach(&b, &why));
+	MUST(bench_place(&b, &why));
+	decode_on(&b);
+	b.dev->look_timer.handler(&b.dev->look_timer, EPOLLIN);
+	assert_int_equal(b.dev->health, VFIO_OK);
+	fake_pci_gone(BDF, FAKE_ALL_ONES);
+	b.dev->look_timer.handler(&b.dev->look_timer, EPOLLIN);
+	assert_int_equal(b.dev->health, VFIO_SUSPECT);
+	assert_int_equal(b.vm.stop.end, VM_RUNNING);
+	fake_advance_ns(1000 * 1000 * 1000);
+	b.dev->look_timer.handler(&b.dev->look_timer, EPOLLIN);
+	assert_int_equal(b.dev->health, VFIO_LOST);
+	assert_int_equal(b.vm.stop.end, VM_FAILED);
+	assert_non_null(strstr(b.vm.stop.err.text, BDF ": the function does "
+						       "not answer"));
+	bench_close(&b);
+}
+
 static void a_function_that_comes_back_is_well(void **state)
 {
 	struct bench b;
@@ -497,6 +523,7 @@ static const struct CMUnitTest both[] = {
 
 static const struct CMUnitTest kernel_only[] = {
 	FAKE_TEST(a_function_without_reset_is_refused),
+	FAKE_TEST(whoever_wants_to_stop_is_told_without_an_access),
 };
 
 BENCH_MAIN(both, kernel_only)
