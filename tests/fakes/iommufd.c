@@ -519,7 +519,8 @@ void cdev_add(struct device *d)
 {
 	char path[128], text[32];
 
-	if (!host_has_it || !d->group || strcmp(d->driver, "vfio-pci") != 0)
+	if (!host_has_it || d->has_cdev || !d->group ||
+	    strcmp(d->driver, "vfio-pci") != 0)
 		return;
 	d->has_cdev = true;
 	d->minor = next_minor++;
@@ -536,6 +537,8 @@ void cdev_add(struct device *d)
 
 void fake_iommufd(void)
 {
+	if (host_has_it)
+		return;
 	fake_lock();
 	host_has_it = true;
 	node_add("/dev/iommu", NODE_IOMMUFD, 0);

@@ -112,6 +112,19 @@ static void functions_keep_their_order_whoever_has_them(void **state)
 	assert_string_equal(c.function[3].text, "/b");
 }
 
+static void the_kernels_interface_can_be_chosen(void **state)
+{
+	struct config c = accept("--kernel k");
+
+	assert_int_equal(c.iommu, CONFIG_IOMMU_AUTO);
+	c = accept("--kernel k --iommu=group");
+	assert_int_equal(c.iommu, CONFIG_IOMMU_GROUP);
+	c = accept("--kernel k --iommu iommufd");
+	assert_int_equal(c.iommu, CONFIG_IOMMU_FD);
+	c = accept("--kernel k --iommu=auto");
+	assert_int_equal(c.iommu, CONFIG_IOMMU_AUTO);
+}
+
 static void a_value_may_follow_an_equals_sign(void **state)
 {
 	struct config c = accept("--kernel=k --append=a=b --mem=64 "
@@ -288,6 +301,10 @@ static const struct refusal {
 	  "--debug-exit: '0x10000' is no number from 0 to 65535", USAGE },
 	{ "--kernel k --debug-exit f4",
 	  "--debug-exit: 'f4' is no number from 0 to 65535", USAGE },
+	{ "--kernel k --iommu cdev",
+	  "--iommu: 'cdev' is not group, iommufd or auto", USAGE },
+	{ "--kernel k --iommu=group --iommu=group",
+	  "--iommu was given twice", USAGE },
 	{ "--kernel k --console tty", "--console: 'tty' is no console",
 	  "consoles are stdio, none, pty and file:PATH" },
 	{ "--kernel k --console file:", "--console: 'file:' is no console",
@@ -391,6 +408,7 @@ int main(void)
 		FAKE_TEST(a_kernel_is_enough),
 		FAKE_TEST(every_option_is_understood),
 		FAKE_TEST(functions_keep_their_order_whoever_has_them),
+		FAKE_TEST(the_kernels_interface_can_be_chosen),
 		FAKE_TEST(a_value_may_follow_an_equals_sign),
 		FAKE_TEST(sizes_are_mebibytes_unless_said_otherwise),
 		FAKE_TEST(an_empty_kernel_command_line_is_allowed),

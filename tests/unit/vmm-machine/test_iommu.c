@@ -1,0 +1,187 @@
+/* Which of the kernel's interfaces functions come through: --iommu. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/fakes/kernel.h"
+#include "vmm/machine/assignment.h"
+
+#define DISK "0000:01:00.0"
+#define CARD "0000:02:00.0"
+#define MIB (UINT64_C(1) << 20)
+
+struct host {
+	struct vm vm;
+	struct assignment a;
+};
+
+static struct host host; /* too large for a stack */
+
+static void add(const char *bdf, int group)
+{
+	const struct fake_pci p = {
+		.bdf = bdf,
+		.group = group,
+		.vendor = 0x1b36,
+		.device = 0x10,
+		.class_code = 0x010802,
+		.bar = { { .size = 0x4000, .mem64 = true } },
+		.express_at = 0x80,
+	};
+
+	fake_pci_add(&p);
+}
+
+static int host_build(struct host *h, struct err *e)
+{
+	int rc = vm_open(&h->vm, e);
+
+	if (rc >= 0)
+		rc = mem_add_ram(&h->vm.mem, 0, 64 * MIB, MEM_PLAIN, e);
+	if (rc >= 0)
+		rc = assignment_open(&h->a, &h->vm, e);
+	return rc;
+}
+
+static void host_close(void *arg)
+{
+	struct host *h = arg;
+
+	assignment_close_functions(&h->a);
+	assignment_close_spaces(&h->a);
+	vm_close(&h->vm);
+}
+
+/* Give both functions to a VM. */
+static int assign(enum config_iommu iommu, struct err *e)
+{
+	const struct config c = {
+		.function = { { CONFIG_VFIO, DISK }, { CONFIG_VFIO, CARD } },
+		.n_functions = 2,
+		.iommu = iommu,
+	};
+	int rc;
+
+	memset(&host, 0, sizeof(host));
+	host.vm = VM_EMPTY;
+	rc = assignment_find(&host.a, &c, e);
+	if (rc >= 0)
+		rc = host_build(&host, e);
+	if (rc < 0)
+		host_close(&host);
+	return rc;
+}
+
+enum way { BY_GROUP, BY_IOMMUFD };
+
+static void expect(enum config_iommu iommu, enum way way)
+{
+	struct err e = ERR_NONE;
+
+	fake_trace_clear();
+	if (assign(iommu, &e) < 0)
+		fail_msg("%s", e.text);
+	assert_int_equal(fake_trace_count("VFIO_DEVICE_BIND_IOMMUFD"),
+			 way == BY_IOMMUFD ? 2 : 0);
+	assert_int_equal(fake_trace_count("VFIO_GROUP_GET_DEVICE_FD"),
+			 way == BY_GROUP ? 2 : 0);
+	assert_true(fake_dma_mapped(0, 64 * MIB));
+	host_close(&host);
+}
+
+static void two_functions(void)
+{
+	add(DISK, 12);
+	add(CARD, 13);
+}
+
+/* VFIO-OPEN-11, and all that follow */
+static void auto_takes_iommufd_where_it_is(void **state)
+{
+	two_functions();
+	expect(CONFIG_IOMMU_AUTO, BY_GROUP);
+	fake_iommufd();
+	expect(CONFIG_IOMMU_AUTO, BY_IOMMUFD);
+}
+
+static void auto_takes_groups_where_iommufd_may_not_be_opened(void **state)
+{
+	two_functions();
+	fake_iommufd();
+	fake_fail_call("open /dev/iommu", 0, EACCES);
+	expect(CONFIG_IOMMU_AUTO, BY_GROUP);
+	fake_fail_none();
+	fake_fail_call("open /dev/vfio/devices/vfio1", 0, EACCES);
+	expect(CONFIG_IOMMU_AUTO, BY_GROUP);
+}
+
+static void one_function_without_node_decides_for_all(void **state)
+{
+	two_functions();
+	fake_iommufd();
+	fake_remove("/sys/bus/pci/devices/" CARD "/vfio-dev");
+	expect(CONFIG_IOMMU_AUTO, BY_GROUP);
+}
+
+static void what_is_asked_for_is_taken(void **state)
+{
+	two_functions();
+	fake_iommufd();
+	expect(CONFIG_IOMMU_GROUP, BY_GROUP);
+	expect(CONFIG_IOMMU_FD, BY_IOMMUFD);
+}
+
+static void what_is_asked_for_and_not_there_is_an_error(void **state)
+{
+	struct err e = ERR_NONE;
+
+	two_functions();
+	assert_int_equal(assign(CONFIG_IOMMU_FD, &e), -ENOENT);
+	assert_string_equal(e.text, "vfio: cannot open /dev/iommu: this kernel "
+				    "has no iommufd");
+	fake_iommufd();
+	fake_remove("/dev/vfio/vfio");
+	e = ERR_NONE;
+	assert_int_equal(assign(CONFIG_IOMMU_GROUP, &e), -ENOENT);
+	assert_string_equal(e.text, "vfio: cannot open /dev/vfio/vfio: VFIO is "
+				    "not loaded");
+	/* a kernel without containers */
+	expect(CONFIG_IOMMU_AUTO, BY_IOMMUFD);
+}
+
+static int sweep_assign(void *arg, struct err *e)
+{
+	return assign(CONFIG_IOMMU_FD, e);
+}
+
+static int sweep_auto(void *arg, struct err *e)
+{
+	return assign(CONFIG_IOMMU_AUTO, e);
+}
+
+static void no_failing_host_call_leaves_anything(void **state)
+{
+	two_functions();
+	fake_iommufd();
+	assert_true(fake_sweep(sweep_assign, host_close, &host, NULL) > 60);
+	assert_true(fake_sweep(sweep_auto, host_close, &host, NULL) > 60);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		FAKE_TEST(auto_takes_iommufd_where_it_is),
+		FAKE_TEST(auto_takes_groups_where_iommufd_may_not_be_opened),
+		FAKE_TEST(one_function_without_node_decides_for_all),
+		FAKE_TEST(what_is_asked_for_is_taken),
+		FAKE_TEST(what_is_asked_for_and_not_there_is_an_error),
+		FAKE_TEST(no_failing_host_call_leaves_anything),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
