@@ -49,6 +49,7 @@ class Kernel:
                         glob.glob(root + "/usr/lib/modules/*/kernel"))[0]
         folder = os.path.dirname(self.modules)
         self.version = os.path.basename(folder)
+        self.builtin = os.path.join(folder, "modules.builtin")
         self.image = (glob.glob(root + "/boot/vmlinuz-*") or [os.path.join(folder, "vmlinuz")])[0]
 
 

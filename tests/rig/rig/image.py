@@ -71,10 +71,13 @@ def write_atomically(path, data):
 
 
 class Modules:
-    """Debian's .ko.xz files, and what each depends on, from its own .modinfo."""
+    """Debian's .ko.xz files, and what each depends on, from its own .modinfo.
+    What is built into the kernel needs no loading."""
 
     def __init__(self, kernel):
         self.where = {}
+        with open(kernel.builtin) as f:
+            self.builtin = {os.path.basename(line.strip()).split(".ko")[0].replace("-", "_") for line in f}
         for folder, _, names in os.walk(kernel.modules):
             for name in names:
                 if name.endswith((".ko", ".ko.xz")):
@@ -99,7 +102,7 @@ class Modules:
 
         def visit(name):
             name = name.replace("-", "_")
-            if name in done:
+            if name in done or name in self.builtin:
                 return
             with open(self.plain(name), "rb") as f:
                 depends = re.search(rb"\0depends=([^\0]*)\0", f.read())

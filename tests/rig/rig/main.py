@@ -18,6 +18,7 @@ import fetch            # noqa: E402
 import image            # noqa: E402
 import machine          # noqa: E402
 import measure          # noqa: E402
+import ownkernel        # noqa: E402
 import vmlinux          # noqa: E402
 from case import Failed, Result         # noqa: E402
 from fetch import CACHE, TOP, Trouble   # noqa: E402
@@ -81,7 +82,7 @@ class Rig:
     def host(self, series):
         """(kernel, modules, image) of an L1."""
         if series not in self.hosts:
-            kernel = fetch.Kernel(series)
+            kernel = ownkernel.Kernel() if series == "own" else fetch.Kernel(series)
             modules = image.Modules(kernel)
             base = image.cached_cpio("l1-" + series, image.host_files(self.tools, self.kernel, modules))
             self.hosts[series] = kernel, modules, base
