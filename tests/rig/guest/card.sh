@@ -1,6 +1,5 @@
 # For L2 with functions of the simulated card: its driver, by sysfs.
 # tests/guest/card/README.md says what each attribute does.
-PCI=/sys/bus/pci/devices
 
 # card_up BDF...: load the driver; it must take each of these.
 card_up() {

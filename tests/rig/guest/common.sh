@@ -3,6 +3,8 @@
 #   @@ KEY VALUE            one fact
 #   @@+ KEY BASE64          a piece of a file, gzipped
 
+PCI=/sys/bus/pci/devices
+
 mark() { echo "@@ $*"; }
 
 # blob KEY [FILE]: report a file, or standard input.

@@ -21,6 +21,7 @@ card_obey() {
 }
 
 card_stop() {
-    kill -KILL $CARD
+    kill -KILL $CARD 2>/dev/null
+    wait $CARD
     rm -f /tmp/card
 }
