@@ -28,6 +28,10 @@
 /* Where nothing is mapped: above what any IOMMU translates. */
 #define BAD_ADDRESS (UINT64_C(1) << 58)
 
+/* In one DMA message. A client may take more; but QEMU 11.1 never answers a
+ * DMA_READ whose reply does not fit into its socket's buffer at once. */
+enum { DMA_PIECE = 64 << 10 };
+
 /* -------- messages -------- */
 
 static void sleep_ms(uint32_t ms)
@@ -184,7 +188,7 @@ static int bus_move(struct bus *b, enum way way, uint64_t iova, void *buf,
 			return rc;
 		span.n = least(n, span.n);
 		if (!span.bytes)
-			span.n = least(f->max_data, span.n);
+			span.n = least(least(f->max_data, DMA_PIECE), span.n);
 		rc = span.bytes
 			     ? maps_copy(&span, way, at, span.n)
 			     : by_message(s, way, iova, at, (uint32_t)span.n);
