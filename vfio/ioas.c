@@ -123,10 +123,17 @@ int vfio_ioas_unmap(struct vfio_ioas *s, iova_t at, uint64_t size,
 struct answer {
 	uint64_t alignment; /* of a map's address and size */
 	unsigned n;
-	struct vfio_iova_range *range; /* the caller's to free */
+	struct vfio_iova_range *range; /* answer_free */
 };
 
-/* 0, -EMSGSIZE with how much room it takes in a->n, other errno. */
+static void answer_free(struct answer *a)
+{
+	free(a->range);
+	a->range = NULL;
+}
+
+/* With room for @room ranges: 0, -EMSGSIZE and in a->n how many there are,
+ * other errno. */
 static int ask(const struct vfio_ioas *s, unsigned room, struct answer *a)
 {
 	struct iommu_iova_range *r = calloc(room, sizeof(*r));
@@ -138,23 +145,23 @@ static int ask(const struct vfio_ioas *s, unsigned room, struct answer *a)
 	};
 	int rc = -ENOMEM;
 
+	answer_free(a);
 	a->range = calloc(room, sizeof(*a->range));
 	if (r && a->range)
 		rc = sys_ioctl(s->fd, IOMMU_IOAS_IOVA_RANGES, &q);
 	a->n = q.num_iovas;
 	a->alignment = q.out_iova_alignment;
-	for (unsigned i = 0; rc >= 0 && i < a->n && i < room; i++) {
+	if (rc >= 0 && a->n > room)
+		rc = -EMSGSIZE;
+	for (unsigned i = 0; rc >= 0 && i < a->n; i++) {
 		a->range[i].start = r[i].start;
 		a->range[i].end = r[i].last;
 	}
 	free(r);
-	if (rc >= 0 && a->n > room)
-		rc = -EMSGSIZE;
-	if (rc < 0)
-		free(a->range);
 	return rc < 0 ? rc : 0;
 }
 
+/* *a is zeroed, and to be freed in any case. */
 static int query(const struct vfio_ioas *s, struct answer *a, struct err *e)
 {
 	unsigned room = RANGES_FIRST;
@@ -172,28 +179,25 @@ static int query(const struct vfio_ioas *s, struct answer *a, struct err *e)
 int vfio_ioas_ranges(struct vfio_ioas *s, struct range *out, unsigned n,
 		     unsigned max, struct err *e)
 {
-	struct answer a;
+	struct answer a = { .range = NULL };
 	int rc = query(s, &a, e);
 
-	if (rc < 0)
-		return rc;
-	rc = vfio_iova_intersect(out, n, max, a.range, a.n, e);
-	free(a.range);
+	if (rc >= 0)
+		rc = vfio_iova_intersect(out, n, max, a.range, a.n, e);
+	answer_free(&a);
 	return rc;
 }
 
 int vfio_ioas_facts(struct vfio_ioas *s, struct vfio_iommu_facts *f,
 		    struct err *e)
 {
-	struct answer a;
+	struct answer a = { .range = NULL };
 	int rc = query(s, &a, e);
 
+	answer_free(&a);
 	if (rc < 0)
 		return rc;
-	free(a.range);
-	/* every size from the alignment on; 1 with page size 1 is no limit */
-	f->page_sizes &= -a.alignment;
-	/* pinned once, however many spaces share the pages */
-	f->spaces = 1;
+	f->page_sizes &= -a.alignment; /* every size from it on */
+	f->spaces = 1; /* pinned once, however many share the pages */
 	return 0;
 }

@@ -92,14 +92,15 @@ static void count_for_process(int fd)
 			 "user, not for this process");
 }
 
-static int node_open(struct iommufd_iommu *i, struct err *e)
+static int node_open(struct err *e)
 {
-	i->fd = sys_open("/dev/iommu", O_RDWR);
-	if (i->fd < 0)
-		return vfio_refused_node(e, VFIO_STEP_IOMMUFD, i->fd,
+	int fd = sys_open("/dev/iommu", O_RDWR);
+
+	if (fd < 0)
+		return vfio_refused_node(e, VFIO_STEP_IOMMUFD, fd,
 					 "/dev/iommu");
-	count_for_process(i->fd);
-	return 0;
+	count_for_process(fd);
+	return fd;
 }
 
 /* -------- bind, attach -------- */
@@ -420,19 +421,20 @@ static const struct vfio_iommu_ops iommufd_ops = {
 
 int vfio_iommufd_iommu_open(int vm_fd, struct vfio_iommu **out, struct err *e)
 {
-	struct iommufd_iommu *i = calloc(1, sizeof(*i));
-	int rc;
+	struct iommufd_iommu *i;
+	int fd = node_open(e);
 
-	if (!i)
+	if (fd < 0)
+		return fd;
+	i = calloc(1, sizeof(*i));
+	if (!i) {
+		sys_close(&fd);
 		return err_set(e, -ENOMEM, "out of memory");
-	i->iommu.ops = &iommufd_ops;
-	i->fd = -1;
-	i->kvm = (struct vfio_kvm){ .vm_fd = vm_fd, .fd = -1 };
-	rc = node_open(i, e);
-	if (rc < 0) {
-		iommufd_close(&i->iommu);
-		return rc;
 	}
+	i->iommu.ops = &iommufd_ops;
+	i->fd = fd;
+	i->kvm = (struct vfio_kvm){ .vm_fd = vm_fd, .fd = -1 };
+	vfio_maps_init(&i->maps);
 	*out = &i->iommu;
 	return 0;
 }
