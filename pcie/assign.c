@@ -13,6 +13,7 @@
  * prefetchable in the latter (pci_find_parent_resource). So 64-bit space is
  * for 64-bit prefetchable BARs only. VFIO-KVM-18, VFIO-BAR-17.
  */
+#include <assert.h>
 #include <inttypes.h>
 #include <linux/pci.h>
 #include <linux/pci_regs.h>
@@ -88,26 +89,29 @@ static uint64_t round_up(uint64_t v, uint64_t align)
 	return v > UINT64_MAX - align ? UINT64_MAX : align_up(v, align);
 }
 
-static struct need need_of(const struct pci_device *d, enum space s,
-			   bool has_mem64)
+static void need_add(struct need *n, const struct pci_device *d, enum space s,
+		     bool has_mem64)
 {
-	struct need n = { 0 };
-
 	for (unsigned i = 0; i < ARRAY_LEN(d->bars); i++) {
 		const struct pci_bar *b = &d->bars[i];
 
 		if (b->kind == PCI_BAR_NONE || space_of(b, has_mem64) != s)
 			continue;
-		n.size = add(n.size, room_of(b));
-		if (room_of(b) > n.align)
-			n.align = room_of(b);
+		n->size = add(n->size, room_of(b));
+		if (room_of(b) > n->align)
+			n->align = room_of(b);
 	}
-	return n;
 }
 
-/* The window of a port around what its child needs. */
-static struct need window_of(struct need n, enum space s)
+/* The window of a port around what its children need. */
+static struct need window_of(const struct pci_port *p, enum space s,
+			     bool has_mem64)
 {
+	struct need n = { 0 };
+
+	for (unsigned f = 0; f < PCI_FUNCTIONS; f++)
+		if (p->child[f])
+			need_add(&n, p->child[f], s, has_mem64);
 	if (n.align == 0)
 		return n;
 	n.size = round_up(n.size, granule[s]);
@@ -126,11 +130,10 @@ static void demand(uint64_t *size, uint64_t *align, const struct need *n)
 		*align = n->align;
 }
 
-void pci_demand_add(struct pci_demand *q, const struct pci_device *d)
+void pci_demand_add(struct pci_demand *q, const struct pci_port *p)
 {
-	struct need low = window_of(need_of(d, SPACE_MEM32, true), SPACE_MEM32);
-	struct need high =
-		window_of(need_of(d, SPACE_MEM64, true), SPACE_MEM64);
+	struct need low = window_of(p, SPACE_MEM32, true);
+	struct need high = window_of(p, SPACE_MEM64, true);
 
 	demand(&q->mem32, &q->align32, &low);
 	demand(&q->mem64, &q->align64, &high);
@@ -238,27 +241,54 @@ static struct range *plan_window(struct plan *p, unsigned port)
 	return p->space == SPACE_MEM32 ? &w->mem : &w->pref;
 }
 
-/* Place the window of port @i, and in it the BARs of its child, if it needs
+/* The window of @q does not fit. Who goes without I/O is told each; who wants
+ * most of the memory is named. */
+static int no_window(const struct plan *p, const struct pci_port *q,
+		     struct err *e)
+{
+	const struct pci_bar *most = NULL;
+
+	for (unsigned f = 0; f < PCI_FUNCTIONS; f++) {
+		const struct pci_device *c = q->child[f];
+		const struct pci_bar *b = c ? largest(p, c) : NULL;
+
+		if (b && p->space == SPACE_IO)
+			(void)no_space(p, c, e);
+		if (b && (!most || b->size > most->size))
+			most = b;
+	}
+	assert(most);
+	return p->space == SPACE_IO ? 0 : no_space(p, most->dev, e);
+}
+
+/* Place the BARs of all functions below @q that need @room bytes. */
+static bool place_children(const struct plan *p, const struct pci_port *q,
+			   struct range *free, uint64_t room)
+{
+	for (unsigned f = 0; f < PCI_FUNCTIONS; f++)
+		if (q->child[f] && !place_bars(p, q->child[f], free, room))
+			return false;
+	return true;
+}
+
+/* Place the window of port @i, and in it the BARs of its children, if it needs
  * @align. */
 static int place_port(struct plan *p, unsigned i, uint64_t align, struct err *e)
 {
-	struct pci_device *c = p->host->ports[i]->child;
+	const struct pci_port *q = p->host->ports[i];
+	struct need n = window_of(q, p->space, p->has_mem64);
 	struct range *w = plan_window(p, i);
 	struct range inside;
-	struct need n;
 
-	if (!c)
-		return 0;
-	n = window_of(need_of(c, p->space, p->has_mem64), p->space);
 	if (n.align != align)
 		return 0;
 	if (!take(&p->free, n.size, n.align, &w->base))
-		return no_space(p, c, e);
+		return no_window(p, q, e);
 	w->size = n.size;
 	inside = *w;
 	for (uint64_t room = 1ull << 63; room != 0; room >>= 1)
-		if (!place_bars(p, c, &inside, room))
-			return no_space(p, c, e);
+		if (!place_children(p, q, &inside, room))
+			return no_window(p, q, e);
 	return 0;
 }
 
@@ -323,8 +353,9 @@ static void begin(struct pci_host *h)
 		if (h->root[i])
 			forget_bars(h->root[i]);
 	for (unsigned i = 0; i < h->n_ports; i++)
-		if (h->ports[i]->child)
-			forget_bars(h->ports[i]->child);
+		for (unsigned f = 0; f < PCI_FUNCTIONS; f++)
+			if (h->ports[i]->child[f])
+				forget_bars(h->ports[i]->child[f]);
 }
 
 int pci_host_assign(struct pci_host *h, struct err *e)
@@ -344,6 +375,6 @@ int pci_host_assign(struct pci_host *h, struct err *e)
 			return rc;
 	}
 	for (unsigned i = 0; i < h->n_ports; i++)
-		pci_port_assign(h->ports[i], (uint8_t)(i + 1), &p.windows[i]);
+		pci_port_assign(h->ports[i], &p.windows[i]);
 	return 0;
 }

@@ -39,32 +39,12 @@ struct pci_device *pci_host_find(struct pci_host *h, uint8_t bus, uint8_t devfn)
 {
 	if (bus == 0)
 		return h->root[devfn];
-	if (devfn != 0)
+	if (devfn >= PCI_FUNCTIONS)
 		return NULL;
 	for (unsigned i = 0; i < h->n_ports; i++)
 		if (pci_port_answers(h->ports[i], bus))
-			return h->ports[i]->child;
+			return h->ports[i]->child[devfn];
 	return NULL;
-}
-
-/* Bit 7 of the header type says whether to look for functions 1 to 7. */
-static void mark_multifunction(struct pci_host *h, uint8_t devfn)
-{
-	unsigned first = PCI_DEVFN(PCI_SLOT(devfn), 0);
-	unsigned n = 0;
-
-	for (unsigned f = 0; f < 8; f++)
-		n += h->root[first + f] ? 1 : 0;
-	for (unsigned f = 0; f < 8; f++) {
-		struct pci_device *d = h->root[first + f];
-		uint32_t type;
-
-		if (!d)
-			continue;
-		type = pci_config_load(d, PCI_HEADER_TYPE, 1) & 0x7f;
-		pci_config_set(d, PCI_HEADER_TYPE, 1,
-			       n > 1 ? type | 0x80 : type);
-	}
 }
 
 int pci_host_add(struct pci_host *h, struct pci_device *d, uint8_t devfn,
@@ -87,7 +67,7 @@ int pci_host_add(struct pci_host *h, struct pci_device *d, uint8_t devfn,
 		.mem_on = true,
 		.master_on = true,
 	};
-	mark_multifunction(h, devfn);
+	pci_functions_mark(&h->root[PCI_DEVFN(PCI_SLOT(devfn), 0)]);
 	return 0;
 }
 
@@ -104,12 +84,25 @@ int pci_host_add_port(struct pci_host *h, struct pci_port *p, uint8_t devfn,
 	if (rc < 0)
 		return rc;
 	h->ports[h->n_ports++] = p;
-	if (p->child)
-		p->child->host = h;
+	for (unsigned f = 0; f < PCI_FUNCTIONS; f++)
+		if (p->child[f])
+			p->child[f]->host = h;
 	return 0;
 }
 
-/* A port that leaves takes its child along, which stays plugged in. */
+static void strand(struct pci_port *p)
+{
+	for (unsigned f = 0; f < PCI_FUNCTIONS; f++) {
+		struct pci_device *c = p->child[f];
+
+		if (!c)
+			continue;
+		pci_bars_unmap(c);
+		c->host = NULL;
+	}
+}
+
+/* A port that leaves takes its functions along, which stay plugged in. */
 static void forget_port(struct pci_host *h, const struct pci_device *d)
 {
 	unsigned kept = 0;
@@ -117,12 +110,10 @@ static void forget_port(struct pci_host *h, const struct pci_device *d)
 	for (unsigned i = 0; i < h->n_ports; i++) {
 		struct pci_port *p = h->ports[i];
 
-		if (&p->dev != d) {
+		if (&p->dev != d)
 			h->ports[kept++] = p;
-		} else if (p->child) {
-			pci_bars_unmap(p->child);
-			p->child->host = NULL;
-		}
+		else
+			strand(p);
 	}
 	h->n_ports = kept;
 }
@@ -133,7 +124,7 @@ void pci_host_remove(struct pci_device *d)
 
 	pci_bars_unmap(d);
 	if (d->port) {
-		d->port->child = NULL;
+		d->port->child[PCI_FUNC(d->devfn)] = NULL;
 	} else if (h) {
 		h->root[d->devfn] = NULL;
 		forget_port(h, d);
@@ -213,6 +204,8 @@ static void bridge_config_write(struct pci_device *d, unsigned off,
 
 static void settle_one(struct pci_device *d)
 {
+	if (!d)
+		return;
 	pthread_mutex_lock(&d->lock);
 	if (pci_bars_waiting(d))
 		pci_bars_update(d);
@@ -225,11 +218,10 @@ void pci_host_settle(struct pci_host *h)
 	if (atomic_load(&h->waiting) == 0)
 		return;
 	for (unsigned i = 0; i < ARRAY_LEN(h->root); i++)
-		if (h->root[i])
-			settle_one(h->root[i]);
+		settle_one(h->root[i]);
 	for (unsigned i = 0; i < h->n_ports; i++)
-		if (h->ports[i]->child)
-			settle_one(h->ports[i]->child);
+		for (unsigned f = 0; f < PCI_FUNCTIONS; f++)
+			settle_one(h->ports[i]->child[f]);
 	pthread_mutex_lock(&h->bridge.lock);
 	if (h->ecam_waiting)
 		ecam_follow(h);

@@ -10,7 +10,7 @@
  * secondary bus number as one atomic word (port.h): a function is found
  * without a lock, and called with its own only.
  *
- * Not modelled: more than one function below a port; switches.
+ * Not modelled: switches.
  */
 #ifndef PCIE_HOST_H
 #define PCIE_HOST_H
@@ -62,16 +62,18 @@ int pci_host_add_port(struct pci_host *h, struct pci_port *p, uint8_t devfn,
 /* Take @d out, wherever it is; pci_device_fini does. */
 void pci_host_remove(struct pci_device *d);
 
-/* What 64-bit and 32-bit space the functions below need, with alignment, so
- * that the board can size the apertures before it opens the host. */
+/* What 64-bit and 32-bit space the ports need for the functions below them,
+ * with alignment, so that the board can size the apertures before it opens the
+ * host. */
 struct pci_demand {
 	uint64_t mem32, mem64;	   /* bytes, packed as pci_host_assign packs */
 	uint64_t align32, align64; /* the largest alignment */
 };
-void pci_demand_add(struct pci_demand *q, const struct pci_device *d);
+void pci_demand_add(struct pci_demand *q, const struct pci_port *p);
 
-/* Firmware's work: bus numbers, windows, BARs (largest first, 64-bit
- * prefetchable above 4 GiB, everything else below), interrupt lines. Decode
+/* Firmware's work: bus numbers (below each port its slot number), windows, BARs
+ * (largest first, 64-bit prefetchable above 4 GiB, everything else below),
+ * interrupt lines. Decode
  * stays off in functions, on in ports. -ENOSPC names the function and BAR that
  * does not fit. VFIO-KVM-18, VFIO-BAR-17. */
 int pci_host_assign(struct pci_host *h, struct err *e);

@@ -3,7 +3,8 @@
  * The wiring is static: no PIRQ router. Behind a port the pin is swizzled by
  * the child's device number (PCIe 6.2 2.2.8.1; Linux
  * pci_swizzle_interrupt_pin), then device D, pin P of the root bus is GSI 16 +
- * (D + P) % 8. The DSDT's _PRT and the device tree say the same (firmware/).
+ * (D + P) % 8. Functions of one device keep the pins that they have, each its
+ * own or the same. The DSDT's _PRT and the device tree say it too (firmware/).
  */
 #ifndef PCIE_INTX_H
 #define PCIE_INTX_H

@@ -52,6 +52,25 @@ void pci_device_fini(struct pci_device *d)
 	d->ops = NULL;
 }
 
+/* Guests look for functions 1 to 7 only if bit 7 of the header type is set. */
+void pci_functions_mark(struct pci_device *const function[PCI_FUNCTIONS])
+{
+	unsigned n = 0;
+
+	for (unsigned f = 0; f < PCI_FUNCTIONS; f++)
+		n += function[f] ? 1 : 0;
+	for (unsigned f = 0; f < PCI_FUNCTIONS; f++) {
+		struct pci_device *d = function[f];
+		uint32_t type;
+
+		if (!d)
+			continue;
+		type = pci_config_load(d, PCI_HEADER_TYPE, 1) & 0x7f;
+		pci_config_set(d, PCI_HEADER_TYPE, 1,
+			       n > 1 ? type | 0x80 : type);
+	}
+}
+
 void pci_device_reset(struct pci_device *d)
 {
 	trace_reset(d);

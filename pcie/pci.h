@@ -38,7 +38,8 @@ enum {
 	PCI_CONFIG_SIZE = 256,
 	PCIE_CONFIG_SIZE = 4096,
 	PCI_BARS = 6,
-	PCI_ROM_BAR = 6, /* index of the expansion ROM in bars[] */
+	PCI_ROM_BAR = 6,   /* index of the expansion ROM in bars[] */
+	PCI_FUNCTIONS = 8, /* of one device */
 };
 
 struct pci_device;
@@ -130,6 +131,9 @@ void pci_device_init(struct pci_device *d, const struct pci_ops *ops,
 /* Unmap everything, leave host and port, destroy the lock; after vCPUs were
  * joined. Safe on a zeroed one, and twice. */
 void pci_device_fini(struct pci_device *d);
+/* Say in the header of each function of a device, by number and NULL where
+ * there is none, whether it has several. Before the guest runs. VFIO-CFG-08. */
+void pci_functions_mark(struct pci_device *const function[PCI_FUNCTIONS]);
 /* A reset from outside the function (secondary bus reset): interrupts off,
  * BARs away, command and BARs 0, D0; then ops->reset. d->lock held. */
 void pci_device_reset(struct pci_device *d);

@@ -2,7 +2,7 @@
  *
  * How it works. All registers are masked bytes. After a write that touches
  * what decides about forwarding, follow() reads the registers and tells the
- * child (windows) and the host bridge (bus number) what they now say; half
+ * children (windows) and the host bridge (bus number) what they now say; half
  * written windows are windows like others.
  */
 #include "pcie/port.h"
@@ -11,6 +11,7 @@
 #include <linux/pci.h>
 #include <linux/pci_regs.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "pcie/bar.h"
 #include "pcie/caps.h"
@@ -32,6 +33,12 @@ enum {
 	(PCI_STATUS_PARITY | PCI_STATUS_SIG_TARGET_ABORT |           \
 	 PCI_STATUS_REC_TARGET_ABORT | PCI_STATUS_REC_MASTER_ABORT | \
 	 PCI_STATUS_SIG_SYSTEM_ERROR | PCI_STATUS_DETECTED_PARITY)
+
+/* What matters of a child's PCIe capability. */
+struct express {
+	uint32_t payload;     /* its code in DEVCAP */
+	uint32_t cap, status; /* of the link */
+};
 
 static const struct pci_ops port_ops;
 
@@ -114,8 +121,8 @@ static struct pci_windows windows(const struct pci_port *p)
 
 /* -------- telling the others -------- */
 
-/* A bridge forwards bus numbers from secondary to subordinate; the child's is
- * the secondary one, and there are no buses further down. */
+/* A bridge forwards bus numbers from secondary to subordinate; the children's
+ * is the secondary one, and there are no buses further down. */
 static void publish(struct pci_port *p)
 {
 	uint8_t secondary = pci_port_secondary(p);
@@ -137,31 +144,44 @@ static void follow_link(struct pci_port *p)
 	uint32_t status = pci_config_load(&p->dev, reg, 2) &
 			  ~(uint32_t)PCI_EXP_LNKSTA_DLLLA;
 
-	if (p->child && !link_disabled(p))
+	if (pci_port_occupied(p) && !link_disabled(p))
 		status |= PCI_EXP_LNKSTA_DLLLA;
 	pci_config_set(&p->dev, reg, 2, status);
+}
+
+static void forward(struct pci_device *c, const struct pci_windows *w)
+{
+	pthread_mutex_lock(&c->lock);
+	c->upstream = *w;
+	pci_bars_update(c);
+	pthread_mutex_unlock(&c->lock);
+}
+
+static void reset_child(struct pci_device *c)
+{
+	pthread_mutex_lock(&c->lock);
+	pci_device_reset(c);
+	pci_bars_update(c);
+	pthread_mutex_unlock(&c->lock);
 }
 
 static void follow(struct pci_port *p)
 {
 	struct pci_windows w = windows(p);
 	bool reset = in_reset(p) && !p->in_reset;
-	struct pci_device *c = p->child;
 
 	follow_link(p);
 	publish(p);
 	trace_windows(&p->dev, &w);
 	p->in_reset = in_reset(p);
-	if (!c)
-		return;
-	pthread_mutex_lock(&c->lock);
-	c->upstream = w;
-	/* The rising edge resets; nobody reaches the child until the falling
-	 * one. VFIO-RST-11. */
-	if (reset)
-		pci_device_reset(c);
-	pci_bars_update(c);
-	pthread_mutex_unlock(&c->lock);
+	for (unsigned f = 0; f < PCI_FUNCTIONS; f++)
+		if (p->child[f])
+			forward(p->child[f], &w);
+	/* The rising edge resets, when all of them are out of reach already;
+	 * nobody reaches them until the falling one. VFIO-RST-11. */
+	for (unsigned f = 0; f < PCI_FUNCTIONS && reset; f++)
+		if (p->child[f])
+			reset_child(p->child[f]);
 }
 
 static bool decides(unsigned off, unsigned len)
@@ -282,7 +302,7 @@ static void set_payload(struct pci_device *d, unsigned code)
 {
 	uint32_t cap = pci_config_load(d, EXP + PCI_EXP_DEVCAP, 4);
 
-	/* 512 bytes at least, and what the child can. VFIO-CFG-17. */
+	/* 512 bytes at least, and what a child can. VFIO-CFG-17. */
 	cap &= ~(uint32_t)PCI_EXP_DEVCAP_PAYLOAD;
 	cap |= code > 2 ? code : 2;
 	pci_config_set(d, EXP + PCI_EXP_DEVCAP, 4, cap);
@@ -293,10 +313,11 @@ void pci_port_init(struct pci_port *p, unsigned slot)
 	struct pci_device *d = &p->dev;
 	char name[sizeof(d->name)];
 
-	assert(slot >= 1 && slot < 1 << 13);
+	assert(slot >= 1 && slot <= UINT8_MAX);
 	snprintf(name, sizeof(name), "root port %u", slot);
 	pci_device_init(d, &port_ops, name);
-	p->child = NULL;
+	memset(p->child, 0, sizeof(p->child));
+	p->slot = slot;
 	p->in_reset = false;
 	init_header(d);
 	pci_cap_add(d, PCI_CAP_ID_EXP, EXP);
@@ -307,50 +328,84 @@ void pci_port_init(struct pci_port *p, unsigned slot)
 	atomic_init(&p->route, 0);
 }
 
-static void unplug(struct pci_port *p)
+static void unplug(struct pci_device *c)
 {
-	struct pci_device *c = p->child;
-
-	if (!c)
-		return;
 	pthread_mutex_lock(&c->lock);
 	pci_bars_unmap(c);
 	c->port = NULL;
 	c->host = NULL;
 	pthread_mutex_unlock(&c->lock);
-	p->child = NULL;
 }
 
 void pci_port_fini(struct pci_port *p)
 {
-	unplug(p);
+	for (unsigned f = 0; f < PCI_FUNCTIONS; f++) {
+		if (p->child[f])
+			unplug(p->child[f]);
+		p->child[f] = NULL;
+	}
 	pci_device_fini(&p->dev);
 }
 
-void pci_port_plug(struct pci_port *p, struct pci_device *child)
+/* -------- what is in the slot -------- */
+
+bool pci_port_occupied(const struct pci_port *p)
+{
+	for (unsigned f = 0; f < PCI_FUNCTIONS; f++)
+		if (p->child[f])
+			return true;
+	return false;
+}
+
+/* The registers of @c's PCIe capability; false if it has none with a link. */
+static bool express_of(const struct pci_device *c, struct express *out)
 {
 	struct pci_cap_list l;
 	const struct pci_cap *exp;
-	uint32_t cap = 0, status = 0, payload = 0;
 
-	assert(!p->child && !child->port && !child->host);
-	pci_caps_walk(child->config, &l);
+	pci_caps_walk(c->config, &l);
 	exp = pci_cap_find(&l, PCI_CAP_ID_EXP);
-	if (exp && exp->size >= PCI_EXP_LNKSTA + 2) {
-		payload =
-			pci_config_load(child, exp->offset + PCI_EXP_DEVCAP, 4);
-		cap = pci_config_load(child, exp->offset + PCI_EXP_LNKCAP, 4);
-		status =
-			pci_config_load(child, exp->offset + PCI_EXP_LNKSTA, 2);
+	if (!exp || exp->size < PCI_EXP_LNKSTA + 2)
+		return false;
+	out->payload = pci_config_load(c, exp->offset + PCI_EXP_DEVCAP, 4) &
+		       PCI_EXP_DEVCAP_PAYLOAD;
+	out->cap = pci_config_load(c, exp->offset + PCI_EXP_LNKCAP, 4);
+	out->status = pci_config_load(c, exp->offset + PCI_EXP_LNKSTA, 2);
+	return true;
+}
+
+/* One link for all functions (PCIe 6.2 7.5.3.6): the lowest one's. They may
+ * come from several host devices, so what each says may differ. */
+static void learn_link(struct pci_port *p)
+{
+	struct express link = { 0 }, x;
+
+	for (unsigned f = PCI_FUNCTIONS; f-- > 0;) {
+		unsigned payload = link.payload;
+
+		if (!p->child[f] || !express_of(p->child[f], &x))
+			continue;
+		link = x;
+		if (payload > link.payload)
+			link.payload = payload;
 	}
+	set_payload(&p->dev, link.payload);
+	set_link(&p->dev, link_fields(link.cap), link_fields(link.status));
+}
+
+void pci_port_plug_function(struct pci_port *p, struct pci_device *child,
+			    unsigned function)
+{
+	assert(function < PCI_FUNCTIONS && !p->child[function]);
+	assert(!child->port && !child->host);
 	pthread_mutex_lock(&p->dev.lock);
-	set_payload(&p->dev, payload & PCI_EXP_DEVCAP_PAYLOAD);
-	set_link(&p->dev, link_fields(cap), link_fields(status));
-	pci_config_set(&p->dev, EXP + PCI_EXP_SLTSTA, 2, PCI_EXP_SLTSTA_PDS);
-	p->child = child;
-	child->devfn = PCI_DEVFN(0, 0);
+	p->child[function] = child;
+	child->devfn = (uint8_t)PCI_DEVFN(0, function);
 	child->port = p;
 	child->host = p->dev.host;
+	pci_functions_mark(p->child);
+	learn_link(p);
+	pci_config_set(&p->dev, EXP + PCI_EXP_SLTSTA, 2, PCI_EXP_SLTSTA_PDS);
 	follow(p);
 	pthread_mutex_unlock(&p->dev.lock);
 }
@@ -392,16 +447,15 @@ static void set_io_window(struct pci_device *d, const struct range *r)
 	pci_config_store(d, PCI_IO_LIMIT, 1, (uint32_t)limit & 0xf0);
 }
 
-void pci_port_assign(struct pci_port *p, uint8_t secondary,
-		     const struct pci_windows *w)
+void pci_port_assign(struct pci_port *p, const struct pci_windows *w)
 {
 	struct pci_device *d = &p->dev;
 
 	assert(w->mem.base + w->mem.size <= 1ull << 32);
 	pthread_mutex_lock(&d->lock);
 	pci_config_set(d, PCI_PRIMARY_BUS, 1, 0);
-	pci_config_set(d, PCI_SECONDARY_BUS, 1, secondary);
-	pci_config_set(d, PCI_SUBORDINATE_BUS, 1, secondary);
+	pci_config_set(d, PCI_SECONDARY_BUS, 1, p->slot);
+	pci_config_set(d, PCI_SUBORDINATE_BUS, 1, p->slot);
 	set_io_window(d, &w->io);
 	set_window(d, PCI_MEMORY_BASE, &w->mem);
 	set_pref_window(d, &w->pref);

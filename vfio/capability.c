@@ -43,7 +43,8 @@ void vfio_show_header(struct vfio_device *d)
 	vfio_paint(d, PCI_BIST, 1, VFIO_PASS);
 	vfio_paint(d, PCI_CAPABILITY_LIST, 1, VFIO_EMU);
 	vfio_paint(d, PCI_INTERRUPT_LINE, LINE_AND_PIN, VFIO_EMU);
-	/* Single function, normal layout: the topology is the guest's. */
+	/* Normal layout, and one function until its slot knows better: the
+	 * topology is the guest's. VFIO-CFG-08. */
 	vfio_paint(d, PCI_HEADER_TYPE, 1, VFIO_EMU);
 	p->config[PCI_HEADER_TYPE] = PCI_HEADER_TYPE_NORMAL;
 	/* ROM: none shown. */

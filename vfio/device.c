@@ -226,5 +226,6 @@ int vfio_device_wire(struct vfio_device *d, struct err *e)
 		return err_in(e, rc, "%s", vfio_name(d));
 	memcpy(d->power_on + PCI_INTERRUPT_LINE,
 	       d->pci.config + PCI_INTERRUPT_LINE, 2);
+	d->power_on[PCI_HEADER_TYPE] = d->pci.config[PCI_HEADER_TYPE];
 	return 0;
 }

@@ -7,7 +7,7 @@
 #ifndef VFIO_DEVICE_H
 #define VFIO_DEVICE_H
 
-#include "pcie/pci.h"
+#include "pcie/host.h"
 #include "vfio/sysfs.h"
 #include "vfio/vfio.h"
 #include "vmm/vm.h"
@@ -30,6 +30,14 @@ enum vfio_on_error {
 	VFIO_ON_ERROR_REPORT, /* one line, the guest goes on */
 };
 
+/* Where the guest shall find a function: in which slot (1 to PCI_MAX_PORTS; its
+ * bus has the same number), and as which function there. */
+enum { VFIO_ANY_SLOT = 0, VFIO_ANY_FUNCTION = 0xff };
+
+struct vfio_place {
+	uint8_t slot, function;
+};
+
 struct vfio_options {
 	char host[256]; /* BDF, sysfs path or socket's path as given */
 	enum vfio_on_error on_error;
@@ -38,12 +46,13 @@ struct vfio_options {
 	bool pass_gaps;	     /* even if hidden capabilities may be in them */
 	unsigned n_ecaps;
 	struct vfio_ecap_rule ecap[VFIO_MAX_ECAP_RULES];
+	struct vfio_place place;
 };
 
 /* "0000:01:00.0,key=value…": spelling only. Unknown keys are named. Keys:
  * allow-no-reset (or =on, =off), cfg-gaps=pass or block, ecap=allow:ID or
- * deny:ID with a hexadecimal ID, any number of times, on-error=stop or
- * report. */
+ * deny:ID with a hexadecimal ID, any number of times, on-error=stop or report,
+ * slot=N or N.F, at=BB:00.F. */
 int vfio_options_parse(const char *text, struct vfio_options *out,
 		       struct err *e);
 /* "/run/card.sock,key=value…", the same keys. A comma ends the path. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "vfio/device.h"
+#include "vfio/slot.h"
 #include "vfio/user.h"
 #include "vmm/base/bytes.h"
 #include "vmm/base/opt.h"
@@ -46,6 +47,32 @@ static int set_on_error(struct vfio_options *o, const struct opt *p,
 	return 0;
 }
 
+/* slot= and at= are two ways to say the same. */
+static int set_place(struct vfio_options *o, const struct opt *p,
+		     int (*parse)(const char *text, struct vfio_place *out,
+				  struct err *e),
+		     struct err *e)
+{
+	char v[32];
+	int rc = opt_text(p, v, sizeof(v), e);
+
+	if (rc < 0)
+		return rc;
+	if (o->place.slot != VFIO_ANY_SLOT)
+		return err_set(e, -EINVAL, "its place was given already");
+	return parse(v, &o->place, e);
+}
+
+static int set_slot(struct vfio_options *o, const struct opt *p, struct err *e)
+{
+	return set_place(o, p, vfio_slot_parse, e);
+}
+
+static int set_at(struct vfio_options *o, const struct opt *p, struct err *e)
+{
+	return set_place(o, p, vfio_slot_parse_address, e);
+}
+
 static int set_ecap(struct vfio_options *o, const struct opt *p, struct err *e)
 {
 	struct vfio_ecap_rule r = { 0 };
@@ -81,9 +108,11 @@ static const struct option {
 	int (*set)(struct vfio_options *o, const struct opt *p, struct err *e);
 } options[] = {
 	{ "allow-no-reset", set_allow_no_reset },
+	{ "at", set_at },
 	{ "cfg-gaps", set_gaps },
 	{ "ecap", set_ecap },
 	{ "on-error", set_on_error },
+	{ "slot", set_slot },
 };
 
 static int set_one(struct vfio_options *o, const struct opt *p, struct err *e)
@@ -97,9 +126,9 @@ static int set_one(struct vfio_options *o, const struct opt *p, struct err *e)
 		return rc < 0 ? err_in(e, rc, "%s", options[i].key) : 0;
 	}
 	return opt_unknown(p,
-			   "allow-no-reset, cfg-gaps=pass|block, "
-			   "ecap=allow:ID, ecap=deny:ID and "
-			   "on-error=stop|report",
+			   "allow-no-reset, at=BB:00.F, cfg-gaps=pass|block, "
+			   "ecap=allow:ID, ecap=deny:ID, "
+			   "on-error=stop|report and slot=N[.F]",
 			   e);
 }
 

@@ -9,6 +9,7 @@
 #include "vfio/user.h"
 #include "vmm/base/bytes.h"
 #include "vmm/machine/limits.h"
+#include "vmm/machine/placement.h"
 #include "vmm/machine/trace.h"
 
 /* -------- backends -------- */
@@ -106,6 +107,22 @@ static int find_one(struct assigned *f, const struct config_function *c,
 	return rc < 0 ? err_in(e, rc, "vfio") : 0;
 }
 
+static int place_all(struct assignment *a, struct err *e)
+{
+	struct placement p[CONFIG_MAX_FUNCTIONS];
+	int rc;
+
+	for (unsigned i = 0; i < a->n; i++)
+		p[i] = (struct placement){ a->function[i].function.name,
+					   a->function[i].options.place };
+	rc = placement_decide(p, a->n, e);
+	if (rc < 0)
+		return err_in(e, rc, "vfio");
+	for (unsigned i = 0; i < a->n; i++)
+		a->function[i].options.place = p[i].at;
+	return 0;
+}
+
 int assignment_find(struct assignment *a, const struct config *c, struct err *e)
 {
 	a->kernel = c->iommu;
@@ -123,7 +140,7 @@ int assignment_find(struct assignment *a, const struct config *c, struct err *e)
 					       f->function.name);
 		a->n = i + 1;
 	}
-	return 0;
+	return place_all(a, e);
 }
 
 /* -------- open -------- */
@@ -222,6 +239,23 @@ int assignment_open(struct assignment *a, struct vm *vm, struct err *e)
 
 /* -------- in the machine -------- */
 
+void assignment_plug(struct assignment *a)
+{
+	for (unsigned i = 0; i < a->n_open; i++) {
+		const struct assigned *f = &a->function[i];
+		const struct vfio_place *at = &f->options.place;
+		unsigned k = at->slot - 1u;
+
+		if (!a->port_made[k])
+			pci_port_init(&a->port[k], at->slot);
+		a->port_made[k] = true;
+		pci_port_plug_function(&a->port[k], vfio_device_pci(f->device),
+				       at->function);
+		log_info("pci: %s is %02x:00.%u of the guest", f->function.name,
+			 at->slot, at->function);
+	}
+}
+
 int assignment_wire(struct assignment *a, struct err *e)
 {
 	int rc = 0;
@@ -249,10 +283,10 @@ void assignment_close_functions(struct assignment *a)
 		a->function[i].device = NULL;
 	}
 	a->n_open = 0;
-	for (unsigned i = CONFIG_MAX_FUNCTIONS; i-- > 0;) {
-		if (a->function[i].port_made)
-			pci_port_fini(&a->function[i].port);
-		a->function[i].port_made = false;
+	for (unsigned i = PCI_MAX_PORTS; i-- > 0;) {
+		if (a->port_made[i])
+			pci_port_fini(&a->port[i]);
+		a->port_made[i] = false;
 	}
 }
 

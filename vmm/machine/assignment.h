@@ -21,8 +21,6 @@ struct assigned {
 	struct vfio_options options;
 	struct vfio_function function;
 	struct vfio_device *device; /* NULL: not open */
-	struct pci_port port;
-	bool port_made;
 };
 
 struct assignment {
@@ -32,10 +30,13 @@ struct assignment {
 	struct assigned function[CONFIG_MAX_FUNCTIONS];
 	unsigned n;	 /* named on the command line */
 	unsigned n_open; /* of these, the first so many are open */
+	/* Slot 1's is the first; those with a function in it are made. */
+	struct pci_port port[PCI_MAX_PORTS];
+	bool port_made[PCI_MAX_PORTS];
 };
 
-/* Read the options and look for the functions, before KVM is touched. *a is
- * zeroed by the caller. */
+/* Read the options, look for the functions and decide where the guest finds
+ * each, before KVM is touched. *a is zeroed by the caller. */
 int assignment_find(struct assignment *a, const struct config *c,
 		    struct err *e);
 /* Must guest RAM be mappable by another process? */
@@ -43,6 +44,9 @@ bool assignment_shares_ram(const struct assignment *a);
 /* Open every function and map guest RAM for DMA; RAM is there already, the
  * vCPUs are not. Populates RAM meanwhile. */
 int assignment_open(struct assignment *a, struct vm *vm, struct err *e);
+/* Make the root ports and put the open functions into their slots; the ports
+ * are on no bus yet. */
+void assignment_plug(struct assignment *a);
 /* INTx, which depends on the place that a function got. */
 int assignment_wire(struct assignment *a, struct err *e);
 /* As struct vm's withdraw. */

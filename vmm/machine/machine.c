@@ -2,6 +2,7 @@
 #include "vmm/machine/machine.h"
 
 #include <inttypes.h>
+#include <linux/pci.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,10 +13,6 @@
 #include "vmm/base/sys.h"
 #include "vmm/base/trace.h"
 #include "vmm/machine/trace.h"
-
-/* Root ports are devices 1 to 30 of the root bus; 0 is the host bridge and 31
- * the LPC bridge. */
-enum { FIRST_PORT = 1 };
 
 /* -------- guest memory -------- */
 
@@ -84,29 +81,23 @@ static void reset_by_cf9(struct pci_host *h)
 	vm_stop(h->vm, VM_REBOOTED, 0, NULL);
 }
 
-static int place_function(struct machine *m, unsigned i, struct err *e)
+/* The port of slot N is device N of the root bus: 1 to 30, as 0 is the host
+ * bridge and 31 the LPC bridge. */
+static uint8_t port_devfn(unsigned slot)
 {
-	struct assigned *a = &m->assignment.function[i];
-	int rc;
-
-	pci_port_init(&a->port, i + 1);
-	a->port_made = true;
-	rc = pci_host_add_port(&m->host, &a->port,
-			       (uint8_t)((FIRST_PORT + i) << 3), e);
-	if (rc < 0)
-		return rc;
-	pci_port_plug(&a->port, vfio_device_pci(a->device));
-	return 0;
+	return (uint8_t)PCI_DEVFN(slot, 0);
 }
 
 static int build_pci(struct machine *m, struct err *e)
 {
-	const struct assignment *a = &m->assignment;
+	struct assignment *a = &m->assignment;
 	struct pci_demand demand = { 0 };
 	int rc;
 
-	for (unsigned i = 0; i < a->n_open; i++)
-		pci_demand_add(&demand, vfio_device_pci(a->function[i].device));
+	assignment_plug(a);
+	for (unsigned i = 0; i < PCI_MAX_PORTS; i++)
+		if (a->port_made[i])
+			pci_demand_add(&demand, &a->port[i]);
 	rc = board_place_pci(&m->board, &demand, arch_phys_bits(&m->vm),
 			     arch_has_ht_hole(&m->vm), e);
 	if (rc < 0)
@@ -115,8 +106,10 @@ static int build_pci(struct machine *m, struct err *e)
 	if (rc < 0)
 		return rc;
 	m->host.reset = reset_by_cf9;
-	for (unsigned i = 0; rc == 0 && i < a->n_open; i++)
-		rc = place_function(m, i, e);
+	for (unsigned i = 0; rc == 0 && i < PCI_MAX_PORTS; i++)
+		if (a->port_made[i])
+			rc = pci_host_add_port(&m->host, &a->port[i],
+					       port_devfn(i + 1), e);
 	if (rc == 0)
 		rc = pci_host_assign(&m->host, e);
 	return rc < 0 ? err_in(e, rc, "pci") : 0;
@@ -191,9 +184,9 @@ static void describe(struct machine *m)
 	p->n_cpus = m->vm.n_vcpus;
 	for (unsigned i = 0; i < p->n_cpus; i++)
 		p->cpu_id[i] = arch_cpu_id(&m->vm, i);
-	p->n_ports = m->assignment.n_open;
-	for (unsigned i = 0; i < p->n_ports; i++)
-		p->port_devfn[i] = m->assignment.function[i].port.dev.devfn;
+	for (unsigned i = 0; i < PCI_MAX_PORTS; i++)
+		if (m->assignment.port_made[i])
+			p->port_devfn[p->n_ports++] = port_devfn(i + 1);
 	p->cmdline = m->config->append;
 }
 

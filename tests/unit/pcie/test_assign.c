@@ -156,7 +156,7 @@ static void eight_functions_with_256_gib_fit_into_46_bits(void **state)
 
 	for (unsigned i = 0; i < 8; i++) {
 		fleet_add(&fleet, gpu, ARRAY_LEN(gpu));
-		pci_demand_add(&q, &fleet.toys[i].dev);
+		pci_demand_add(&q, &fleet.ports[i]);
 	}
 	assert_int_equal(q.align64, 256 * GIB);
 	assert_int_equal(q.mem64, 8 * 512 * GIB);
@@ -166,7 +166,7 @@ static void eight_functions_with_256_gib_fit_into_46_bits(void **state)
 	fleet_open(&fleet, &ap);
 	assert_int_equal(pci_host_assign(&fleet.b.host, &e), 0);
 	fleet_check(&fleet);
-	assert_true(fleet.ports[0].child->upstream.pref.size ==
+	assert_true(fleet.ports[0].child[0]->upstream.pref.size ==
 		    256 * GIB + 32 * MIB);
 	fleet_close(&fleet);
 }
@@ -262,7 +262,7 @@ static void sizes_beyond_2_to_the_64_are_refused_not_wrapped(void **state)
 	struct err e = ERR_NONE;
 
 	fleet_add(&fleet, huge, ARRAY_LEN(huge));
-	pci_demand_add(&q, &fleet.toys[0].dev);
+	pci_demand_add(&q, &fleet.ports[0]);
 	assert_int_equal(q.mem64, UINT64_MAX);
 	fleet_open(&fleet, &board_apertures);
 	assert_int_equal(pci_host_assign(&fleet.b.host, &e), -ENOSPC);
@@ -401,7 +401,7 @@ static void any_fleet_fits_into_what_it_demanded(void **state)
 
 		for (unsigned i = 0; i < n; i++) {
 			random_function(&fleet, &seed);
-			pci_demand_add(&q, &fleet.toys[i].dev);
+			pci_demand_add(&q, &fleet.ports[i]);
 		}
 		ap.mem64 = (struct range){ 64 * TIB, q.mem64 };
 		ap.mem32.size = q.mem32;
