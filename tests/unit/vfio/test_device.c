@@ -47,8 +47,15 @@ static void the_way_down_is_in_the_kernels_order(void **state)
 	assert_true(fake_trace_has_in_order(
 		"index=2 start=0 count=0 trigger none",
 		"KVM_SET_USER_MEMORY_REGION", "munmap", "close device " BDF,
-		"KVM_SET_DEVICE_ATTR", "VFIO_GROUP_UNSET_CONTAINER",
-		"close group 12", "close container"));
+		"KVM_SET_DEVICE_ATTR"));
+	if (bench_iommufd)
+		assert_true(fake_trace_has_in_order(
+			"KVM_SET_DEVICE_ATTR", "close device " BDF,
+			"IOMMU_DESTROY", "close iommufd"));
+	else
+		assert_true(fake_trace_has_in_order(
+			"KVM_SET_DEVICE_ATTR", "VFIO_GROUP_UNSET_CONTAINER",
+			"close group 12", "close container"));
 }
 
 static void intx_is_off_before_the_device_is_closed(void **state)

@@ -202,12 +202,16 @@ static void a_map_that_fails_in_one_space_is_in_none(void **state)
 /* VFIO-OPEN-10: nothing would be pinned before. -18: nor is it forgotten. */
 static void maps_are_made_when_there_is_a_function(void **state)
 {
+	struct vfio_iommu_facts f;
 	struct vfio_dev *d;
 	struct bench b;
 
 	fd_bench(&b);
 	fd_map_ram(&b);
 	assert_int_equal(fake_trace_count("IOMMU_IOAS_"), 0);
+	MUST(b.iommu->ops->facts(b.iommu, &f, &why));
+	assert_int_equal(f.spaces, 0);
+	assert_int_equal(f.page_sizes, 0);
 	for (unsigned i = 0; i < 2; i++) {
 		d = fd_attach(&b, BDF);
 		assert_true(fake_dma_mapped(0, 64 * MIB));
