@@ -46,9 +46,9 @@ def judge(r):
     for run in r.runs:
         before, *after = run.guest.all(f"{A}/transfer")
         r.check(before.startswith("ok") and after == ["refused No such device"], f"transfers: {before}, {after}")
-    r.equal("vendor and device of a dead card", r.runs[0].guest.get("id"), "ffffffff")
     r.equal("the guest without the card", r.runs[0].guest.get("went-on"), "yes")
     if r.strict:
+        r.equal("vendor and device of a dead card", r.runs[0].guest.get("id"), "ffffffff")
         r.check(f"vfio: {A}: the function does not answer any more" in r.runs[0].stderr, f"said: {r.runs[0].stderr}")
         r.check(f"vfio: {B}" in r.runs[1].stderr, f"said: {r.runs[1].stderr}")
         r.check("went-on" not in r.runs[1].guest, "on-error=stop went on")

@@ -84,7 +84,7 @@ def differences(host, guest, hidden):
 
 def hidden_by(vmm):
     everything = set(range(0x10000))
-    mine = {"minivmm": MINIVMM_HIDES, "qemu": {0x10, 0x0e, 0x15}}.get(vmm, set())
+    mine = {"minivmm": MINIVMM_HIDES, "qemu": {0x10, 0x0e}}.get(vmm, set())
     return (everything - VFIO_SHOWS) | mine
 
 
