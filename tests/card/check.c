@@ -135,23 +135,56 @@ static int in_bar(struct line *l, const struct function_text *f,
 	return line_wrong(l, "the %s is no part of BAR %d", what, p->bar);
 }
 
+/* A thing with a place of its own. */
+struct thing {
+	const char *name;
+	struct place at;
+	uint64_t size;
+};
+
+static bool share(const struct thing *a, const struct thing *b)
+{
+	return a->at.bar >= 0 && a->at.bar == b->at.bar &&
+	       range_overlaps(a->at.off, a->size, b->at.off, b->size);
+}
+
+static int check_things(struct line *l, const struct function_text *f,
+			const struct thing *t, unsigned n)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; i < n && rc == 0; i++) {
+		rc = in_bar(l, f, &t[i].at, t[i].size, t[i].name);
+		for (unsigned j = 0; j < i && rc == 0; j++) {
+			if (share(&t[i], &t[j]))
+				rc = line_wrong(l, "the %s overlaps the %s",
+						t[i].name, t[j].name);
+		}
+	}
+	return rc;
+}
+
+static uint64_t pba_size(const struct function_text *f)
+{
+	return (f->msix_vectors + 63) / 64 * sizeof(uint64_t);
+}
+
 static int check_places(struct line *l, const struct function_text *f)
 {
+	const struct thing things[] = {
+		{ "engine", f->engine, CARD_BLOCK },
+		{ "UUID", f->uuid_at, UUID_BYTES },
+		{ "feature table", f->table, CARD_TABLE_HEADER },
+		{ "MSI-X table", f->msix_table,
+		  (uint64_t)f->msix_vectors * MSIX_ENTRY },
+		{ "MSI-X PBA", f->msix_pba, pba_size(f) },
+	};
 	int rc;
 
 	blame(l, f->line);
-	rc = in_bar(l, f, &f->engine, CARD_BLOCK, "engine");
+	rc = check_things(l, f, things, ARRAY_LEN(things));
 	if (rc == 0)
 		rc = in_bar(l, f, &f->memory, 1, "memory");
-	if (rc == 0)
-		rc = in_bar(l, f, &f->uuid_at, UUID_BYTES, "UUID");
-	if (rc == 0 && f->msix_vectors)
-		rc = in_bar(l, f, &f->msix_table,
-			    (uint64_t)f->msix_vectors * MSIX_ENTRY,
-			    "MSI-X table");
-	if (rc == 0 && f->msix_vectors)
-		rc = in_bar(l, f, &f->msix_pba, (f->msix_vectors + 63) / 64 * 8,
-			    "MSI-X PBA");
 	if (rc == 0 && f->engine.bar >= 0 && f->engine.off % CARD_PAGE)
 		rc = line_wrong(l, "the engine begins at no page");
 	for (unsigned i = 0; i < f->n_fills && rc == 0; i++) {
@@ -226,8 +259,7 @@ static int choose_areas(struct line *l, struct function_text *f)
 		rc = cut_place(l, f, &f->msix_table,
 			       (uint64_t)f->msix_vectors * MSIX_ENTRY);
 	if (rc == 0 && f->msix_vectors)
-		rc = cut_place(l, f, &f->msix_pba,
-			       (f->msix_vectors + 63) / 64 * 8);
+		rc = cut_place(l, f, &f->msix_pba, pba_size(f));
 	return rc;
 }
 
