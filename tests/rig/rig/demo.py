@@ -90,7 +90,7 @@ GUEST_DISK = r"""
 GUEST_END = r"""
     say "interrupts, each delivered by KVM without an exit to minivmm"
     head -n1 /proc/interrupts
-    grep -E "nvme|minivmm_card" /proc/interrupts
+    grep PCI-MSI /proc/interrupts
 """
 
 # --- In the rig: vfio-pci -------------------------------------------------------
