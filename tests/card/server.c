@@ -64,8 +64,6 @@ static int reply(struct server *s)
 /* The command in s->in, to its end. */
 static int command(struct server *s)
 {
-	int rc;
-
 	pthread_mutex_lock(&s->f->lock);
 	answer_command(s->f, &s->in, &s->out);
 	pthread_mutex_unlock(&s->f->lock);
@@ -73,10 +71,10 @@ static int command(struct server *s)
 		log_debug("function %u: command %u of %u bytes: %s",
 			  s->f->number, s->in.command, s->in.size,
 			  strerror(-s->out.rc));
-	sleep_ms(s->out.delay_ms);
-	rc = reply(s);
+	/* what nobody took is closed when the client has its reply */
 	link_drop(&s->in);
-	return rc;
+	sleep_ms(s->out.delay_ms);
+	return reply(s);
 }
 
 /* The next message is in s->in: 0, and 1 if it is a reply. */
