@@ -19,8 +19,8 @@ HOST = f"""
     exec 9<>/dev/vfio/$group
     vmm --iommu=iommufd --vfio {DISK}
     exec 9>&-
-    ls -l /proc/*/fd 2>/dev/null | grep -c '/dev/iommu\\|/dev/vfio/[0-9d]' >/tmp/left
-    mark left $(cat /tmp/left)
+    none_left() {{ ! ls -l /proc/*/fd 2>/dev/null | grep '/dev/iommu\\|/dev/vfio/[0-9d]'; }}
+    wait_for 5 none_left    # a shell that is ending may have 9 a moment longer
 """
 
 case = Case(
@@ -74,7 +74,6 @@ def judge(r):
     r.equal("hash in L0's image", disk.sha(64, 16), by_group.guest.get("random"))
     r.equal("hash read by auto", auto.guest.get("read"), disk.known_sha(8))
     r.check("another process holds the function" in held.stderr, f"a held group gives: {held.stderr.strip()}")
-    r.equal("descriptors left in L1", r.host.get("left"), "0")
     r.equal("hash read by L1 afterwards", r.host.get("host-read"), disk.known_sha(1))
     r.check(r.host.get("host-address").startswith("10.0.2."), "L1 gets no lease afterwards")
     return f"iommufd, group and auto: 64 MiB sha ok, {check(r, DISK)}, {r.check_irqs(2, 100)}; a held group is explained"
