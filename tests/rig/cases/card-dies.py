@@ -52,4 +52,6 @@ def judge(r):
         r.check(f"vfio: {A}: the function does not answer any more" in r.runs[0].stderr, f"said: {r.runs[0].stderr}")
         r.check(f"vfio: {B}" in r.runs[1].stderr, f"said: {r.runs[1].stderr}")
         r.check("went-on" not in r.runs[1].guest, "on-error=stop went on")
+    if not r.strict:
+        return "all ones in registers and status, IDs stay, nothing is said"
     return "all ones in the guest, one sentence, on-error=report goes on, on-error=stop ends with 125"
