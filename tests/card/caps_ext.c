@@ -157,12 +157,38 @@ static int cap_sriov(struct cap *c)
 	return 0;
 }
 
+/* The bit that stands for a size, 1 MiB to 128 TiB; 0 for others. */
+static uint32_t rebar_bit(uint64_t size)
+{
+	if (!is_power_of_two(size) || size < 1 << 20 ||
+	    size > UINT64_C(1) << 47)
+		return 0;
+	return UINT32_C(1) << (cap_log2(size) - 20 + 4);
+}
+
+/* "size S..." */
+static int rebar_sizes(struct cap *c, uint32_t *sizes)
+{
+	while (line_has(c->l, "size")) {
+		uint64_t size = 0;
+		int rc = line_size(c->l, "the size", &size);
+
+		if (rc < 0)
+			return rc;
+		if (rebar_bit(size) == 0)
+			return line_wrong(c->l, "sizes are powers of two from "
+						"1M on");
+		*sizes |= rebar_bit(size);
+	}
+	return 0;
+}
+
 /* "bar N size S...": the sizes that the BAR could have. Not modelled: that it
  * takes another one; its control register is read-only. */
 static int cap_rebar(struct cap *c)
 {
-	uint64_t bar = 0, size = 0, now;
-	uint32_t sizes = 0;
+	uint64_t bar = 0, now;
+	uint32_t sizes;
 	int rc = cap_option(c, "bar", CARD_BARS - 1, &bar);
 
 	if (rc == 0)
@@ -170,24 +196,18 @@ static int cap_rebar(struct cap *c)
 	if (rc < 0)
 		return rc;
 	now = c->f->bar[bar].size;
-	if (!is_power_of_two(now) || now < 1 << 20)
+	sizes = rebar_bit(now);
+	if (sizes == 0)
 		return line_wrong(c->l,
-				  "BAR %u is not above this line, or "
-				  "below 1M",
+				  "BAR %u is not above this line, or below 1M",
 				  (unsigned)bar);
-	sizes |= UINT32_C(1) << (cap_log2(now) - 20 + 4);
-	while (rc == 0 && line_has(c->l, "size")) {
-		rc = line_size(c->l, "the size", &size);
-		if (rc == 0 && (!is_power_of_two(size) || size < 1 << 20 ||
-				size >= UINT64_C(1) << 48))
-			return line_wrong(c->l, "sizes are powers of two from "
-						"1M on");
-		sizes |= UINT32_C(1) << (cap_log2(size) - 20 + 4);
-	}
+	rc = rebar_sizes(c, &sizes);
+	if (rc < 0)
+		return rc;
 	cap_put(c, PCI_REBAR_CAP, 4, sizes, 0);
 	cap_put(c, PCI_REBAR_CTRL, 4,
 		(uint32_t)bar | 1 << 5 | (cap_log2(now) - 20) << 8, 0);
-	return rc;
+	return 0;
 }
 
 /* -------- extended: of vendors -------- */

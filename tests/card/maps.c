@@ -193,10 +193,13 @@ int maps_find(const struct maps *m, uint64_t iova, enum way way,
 	      struct span *out)
 {
 	unsigned i = first_behind(m, iova);
-	const struct map *a = &m->map[i];
+	const struct map *a;
 	uint64_t off;
 
-	if (i == m->n || a->iova > iova || !(a->ways & way))
+	if (i == m->n)
+		return -EFAULT;
+	a = &m->map[i];
+	if (a->iova > iova || !(a->ways & way))
 		return -EFAULT;
 	off = iova - a->iova;
 	*out = (struct span){ .n = a->size - off };

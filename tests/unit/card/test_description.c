@@ -311,6 +311,12 @@ static const struct wrong wrongs[] = {
 	{ F "bar 0 mem32 64K\ncap pm at 0x40\necap vsec at 0x100 table\n", 1,
 	  "is nowhere" },
 	{ F "ecap rebar at 0x100 bar 2\n", 2, "not above this line" },
+	{ F "bar 2 mem32 5M\necap rebar at 0x100 bar 2\n", 3,
+	  "not above this line" },
+	{ F "bar 2 mem32 1M\necap rebar at 0x100 bar 2 size x\n", 3,
+	  "is no size" },
+	{ F "bar 2 mem32 1M\necap rebar at 0x100 bar 2 size 0\n", 3,
+	  "powers of two" },
 	{ F "bar 2 mem32 1M\ncap pm at 0x40\n"
 	    "ecap rebar at 0x100 bar 2 size 3M\n",
 	  4, "powers of two" },
