@@ -199,6 +199,7 @@ static void show(struct vfio_device *d, unsigned i, struct vfio_view *v)
 	struct err e = ERR_NONE;
 	int rc;
 
+	vfio_peer_map(d, i, v);
 	if (!v->hva || v->window.live)
 		return;
 	rc = mem_window_show(&d->vm->mem, &v->window, at, v->hva, v->area.size,
@@ -217,6 +218,7 @@ static void show(struct vfio_device *d, unsigned i, struct vfio_view *v)
 
 static void hide(struct vfio_device *d, unsigned i, struct vfio_view *v)
 {
+	vfio_peer_unmap(d, v);
 	if (!v->window.live)
 		return;
 	mem_window_hide(&d->vm->mem, &v->window);

@@ -166,6 +166,7 @@ static int device_build(struct vfio_device *d, struct vfio_iommu *iommu,
 	if (rc < 0)
 		return rc;
 	vfio_bars_mmap(d);
+	vfio_peer_check(d);
 	memcpy(d->power_on, d->pci.config, sizeof(d->power_on));
 	return 0;
 }
@@ -181,6 +182,7 @@ int vfio_device_open(struct vm *vm, struct vfio_iommu *iommu,
 	if (!d)
 		return err_set(e, -ENOMEM, "%s: out of memory", f->name);
 	d->vm = vm;
+	d->iommu = iommu;
 	d->host = *f;
 	d->opt = *o;
 	d->err_fd = d->req_fd = d->look_fd = -1;

@@ -47,12 +47,13 @@ struct vfio_options {
 	unsigned n_ecaps;
 	struct vfio_ecap_rule ecap[VFIO_MAX_ECAP_RULES];
 	struct vfio_place place;
+	bool p2p; /* VFIO-DMA-13: the other functions' DMA reaches its BARs */
 };
 
 /* "0000:01:00.0,key=value…": spelling only. Unknown keys are named. Keys:
  * allow-no-reset (or =on, =off), cfg-gaps=pass or block, ecap=allow:ID or
  * deny:ID with a hexadecimal ID, any number of times, on-error=stop or report,
- * slot=N or N.F, at=BB:00.F. */
+ * slot=N or N.F, at=BB:00.F, p2p (or =on, =off). */
 int vfio_options_parse(const char *text, struct vfio_options *out,
 		       struct err *e);
 /* "/run/card.sock,key=value…", the same keys. A comma ends the path. */

@@ -5,9 +5,9 @@
  * wait for a page fault: hence the look at limits beforehand, where the
  * kernel's own answer would be a bare ENOMEM.
  *
- * Only RAM is mapped: no BARs, no ECAM, no interrupt windows.
- * Not modelled: DMA between functions (peer to peer). A function that writes
- * to the BAR of another is stopped by the IOMMU.
+ * Only RAM is mapped here: no ECAM, no interrupt windows, and BARs only where
+ * p2p=on asks for it (peer.c). A function that writes elsewhere is stopped by
+ * the IOMMU.
  */
 #include "vfio/dma.h"
 

@@ -317,17 +317,13 @@ static int group_iommu_attach(struct vfio_iommu *iommu, const char *bdf,
 
 /* -------- the I/O address space, in each container -------- */
 
-static int group_iommu_unmap(struct vfio_iommu *iommu, iova_t at, uint64_t size,
-			     struct err *e)
+/* In the first @n containers. */
+static int unmap_in(struct group_iommu *i, unsigned n, iova_t at, uint64_t size,
+		    struct err *e)
 {
-	struct group_iommu *i = iommu_of(iommu);
 	int first = 0;
 
-	if (!vfio_maps_remove(&i->maps, at, size))
-		return err_set(
-			e, -EINVAL, "%#llx+%#llx was not mapped as one range",
-			(unsigned long long)at, (unsigned long long)size);
-	for (unsigned n = 0; n < VFIO_MAX_SPACES; n++) {
+	while (n-- > 0) {
 		int rc = 0;
 
 		if (i->spaces[n].typed)
@@ -336,6 +332,35 @@ static int group_iommu_unmap(struct vfio_iommu *iommu, iova_t at, uint64_t size,
 			first = rc;
 	}
 	return first;
+}
+
+static int group_iommu_unmap(struct vfio_iommu *iommu, iova_t at, uint64_t size,
+			     struct err *e)
+{
+	struct group_iommu *i = iommu_of(iommu);
+
+	if (!vfio_maps_remove(&i->maps, at, size))
+		return err_set(
+			e, -EINVAL, "%#llx+%#llx was not mapped as one range",
+			(unsigned long long)at, (unsigned long long)size);
+	return unmap_in(i, VFIO_MAX_SPACES, at, size, e);
+}
+
+static int map_in_all(struct group_iommu *i, const struct vfio_map *m,
+		      int (*map)(struct vfio_space *s, const struct vfio_map *m,
+				 struct err *e),
+		      struct err *e)
+{
+	for (unsigned n = 0; n < VFIO_MAX_SPACES; n++) {
+		struct vfio_space *s = &i->spaces[n];
+		int rc = s->typed ? map(s, m, e) : 0;
+
+		if (rc >= 0)
+			continue;
+		(void)unmap_in(i, n, m->at, m->size, NULL);
+		return rc;
+	}
+	return 0;
 }
 
 static int group_iommu_map(struct vfio_iommu *iommu, iova_t at,
@@ -347,19 +372,25 @@ static int group_iommu_map(struct vfio_iommu *iommu, iova_t at,
 
 	if (rc < 0)
 		return rc;
-	for (unsigned n = 0; n < VFIO_MAX_SPACES && rc >= 0; n++) {
-		if (!i->spaces[n].typed)
-			continue;
-		rc = vfio_space_map(&i->spaces[n], &m, e);
-		while (rc < 0 && n-- > 0) {
-			if (i->spaces[n].typed)
-				(void)vfio_space_unmap(&i->spaces[n], at,
-						       r->size, NULL);
-		}
-	}
+	rc = map_in_all(i, &m, vfio_space_map, e);
 	if (rc < 0)
 		(void)vfio_maps_remove(&i->maps, at, r->size);
-	return rc < 0 ? rc : 0;
+	return rc;
+}
+
+/* Not in the list of maps: BARs decode only when every group has joined. */
+static int group_iommu_peer_map(struct vfio_iommu *iommu,
+				const struct vfio_peer *p, struct err *e)
+{
+	const struct vfio_map m = { p->at, p->size, p->hva };
+
+	return map_in_all(iommu_of(iommu), &m, vfio_space_map_peer, e);
+}
+
+static int group_iommu_peer_unmap(struct vfio_iommu *iommu,
+				  const struct vfio_peer *p, struct err *e)
+{
+	return unmap_in(iommu_of(iommu), VFIO_MAX_SPACES, p->at, p->size, e);
 }
 
 static int group_iommu_ranges(struct vfio_iommu *iommu, struct range *out,
@@ -432,8 +463,17 @@ static const struct vfio_iommu_ops group_ops = {
 	.ranges = group_iommu_ranges,
 	.facts = group_iommu_facts,
 	.blame = group_iommu_blame,
+	.peer_map = group_iommu_peer_map,
+	.peer_unmap = group_iommu_peer_unmap,
 	.close = group_iommu_close,
 };
+
+bool vfio_group_offered(void)
+{
+	struct stat st;
+
+	return sys_stat("/dev/vfio/vfio", &st) >= 0;
+}
 
 int vfio_group_iommu_open(int vm_fd, struct vfio_iommu **out, struct err *e)
 {

@@ -5,6 +5,7 @@
  *     overlay.c  config accesses, merged from our bytes and the device's
  *     quirks.c   exceptions for functions that are wrong about themselves
  *     bars.c     regions, their maps, accesses that trap
+ *     peer.c     BARs for the DMA of the other functions
  *     irqs.c     INTx, MSI and MSI-X between VFIO and KVM
  *     power.c    D-states
  *     reset.c    bringing the function back to power-on values
@@ -43,6 +44,8 @@ struct vfio_view {
 	struct range area; /* in the BAR; of whole pages */
 	void *hva;	   /* NULL: could not be mapped */
 	struct mem_window window;
+	struct vfio_peer peer; /* size 0: the other functions' DMA cannot */
+	bool peer_refused;     /* until it is hidden */
 };
 
 struct vfio_bar {
@@ -53,7 +56,7 @@ struct vfio_bar {
 	gpa_t at;
 	bool withdrawn;	      /* traps until it is mapped anew */
 	unsigned withdrawals; /* at VFIO_MAX_WITHDRAWALS it traps for good */
-	bool warned;
+	bool warned, peer_warned;
 };
 
 enum { VFIO_MAX_WITHDRAWALS = 16 };
@@ -91,8 +94,9 @@ struct vfio_irqs {
 
 struct vfio_device {
 	struct pci_device pci;
-	struct vm *vm;	      /* borrowed */
-	struct vfio_dev *dev; /* ours; NULL: not attached */
+	struct vm *vm;		  /* borrowed */
+	struct vfio_iommu *iommu; /* borrowed */
+	struct vfio_dev *dev;	  /* ours; NULL: not attached */
 	struct vfio_function host;
 	struct vfio_options opt;
 
@@ -115,6 +119,7 @@ struct vfio_device {
 	struct loop_fd look_timer; /* on-error=stop */
 	int look_fd;
 	struct log_limit access_limit, req_limit, reset_limit, error_limit;
+	struct log_limit peer_limit;
 };
 
 static inline struct vfio_device *vfio_of(struct pci_device *p)
@@ -167,6 +172,17 @@ uint64_t vfio_bar_read(struct pci_device *p, unsigned bar, uint64_t off,
 		       unsigned len);
 void vfio_bar_write(struct pci_device *p, unsigned bar, uint64_t off,
 		    unsigned len, uint64_t v);
+
+/* -------- peer.c -------- */
+
+/* Which BARs p2p=on is about, or why it is about none; once they are mapped. */
+void vfio_peer_check(struct vfio_device *d);
+/* Let the other functions' DMA reach @v of BAR @bar where that decodes; does
+ * nothing if they do already, or without p2p=on. */
+void vfio_peer_map(struct vfio_device *d, unsigned bar, struct vfio_view *v);
+/* The end of that. Safe if it was not mapped. */
+void vfio_peer_unmap(struct vfio_device *d, struct vfio_view *v);
+
 /* -------- irqs.c -------- */
 
 /* What does VFIO offer? */

@@ -15,6 +15,11 @@ static int set_allow_no_reset(struct vfio_options *o, const struct opt *p,
 	return opt_switch(p, &o->allow_no_reset, e);
 }
 
+static int set_p2p(struct vfio_options *o, const struct opt *p, struct err *e)
+{
+	return opt_switch(p, &o->p2p, e);
+}
+
 static int set_gaps(struct vfio_options *o, const struct opt *p, struct err *e)
 {
 	char v[32];
@@ -112,6 +117,7 @@ static const struct option {
 	{ "cfg-gaps", set_gaps },
 	{ "ecap", set_ecap },
 	{ "on-error", set_on_error },
+	{ "p2p", set_p2p },
 	{ "slot", set_slot },
 };
 
@@ -128,7 +134,7 @@ static int set_one(struct vfio_options *o, const struct opt *p, struct err *e)
 	return opt_unknown(p,
 			   "allow-no-reset, at=BB:00.F, cfg-gaps=pass|block, "
 			   "ecap=allow:ID, ecap=deny:ID, "
-			   "on-error=stop|report and slot=N[.F]",
+			   "on-error=stop|report, p2p and slot=N[.F]",
 			   e);
 }
 

@@ -96,6 +96,9 @@ static const struct refusal refusals[] = {
 	  "its pages cannot be pinned for long: RAM has to be anonymous, "
 	  "memfd or hugetlb memory",
 	  NULL },
+	{ VFIO_STEP_PEER, -EINVAL,
+	  "these are I/O addresses that the IOMMU does not translate", NULL },
+	{ VFIO_STEP_PEER, -EFAULT, "the kernel finds no memory there", NULL },
 	{ VFIO_STEP_IOMMUFD, -ENOENT, "this kernel has no iommufd",
 	  "modprobe iommufd; this takes Linux 6.6 or newer with "
 	  "CONFIG_IOMMUFD; --iommu=group does without" },

@@ -86,8 +86,7 @@ void vfio_space_left(struct vfio_space *s)
 
 /* -------- maps -------- */
 
-int vfio_space_map(struct vfio_space *s, const struct vfio_map *m,
-		   struct err *e)
+static int map_dma(struct vfio_space *s, const struct vfio_map *m)
 {
 	struct vfio_iommu_type1_dma_map map = {
 		.argsz = sizeof(map),
@@ -98,13 +97,38 @@ int vfio_space_map(struct vfio_space *s, const struct vfio_map *m,
 	};
 	int rc = sys_ioctl(s->fd, VFIO_IOMMU_MAP_DMA, &map);
 
+	if (rc >= 0)
+		trace_dma_map(m->at, m->size, m->hva);
+	return rc;
+}
+
+int vfio_space_map(struct vfio_space *s, const struct vfio_map *m,
+		   struct err *e)
+{
+	int rc = map_dma(s, m);
+
 	if (rc < 0)
 		return vfio_refused(e, VFIO_STEP_MAP, rc,
 				    "cannot map guest RAM %#llx to %#llx for "
 				    "DMA",
 				    (unsigned long long)m->at,
 				    (unsigned long long)(m->at + m->size - 1));
-	trace_dma_map(m->at, m->size, m->hva);
+	return 0;
+}
+
+/* The kernel looks up where our map of the BAR leads and enters that; it does
+ * not follow when the map changes (vfio_iommu_type1.c, follow_fault_pfn). */
+int vfio_space_map_peer(struct vfio_space *s, const struct vfio_map *m,
+			struct err *e)
+{
+	int rc = map_dma(s, m);
+
+	if (rc < 0)
+		return vfio_refused(e, VFIO_STEP_PEER, rc,
+				    "cannot map BAR pages %#llx to %#llx for "
+				    "DMA",
+				    (unsigned long long)m->at,
+				    (unsigned long long)(m->at + m->size - 1));
 	return 0;
 }
 

@@ -43,6 +43,9 @@ void vfio_space_left(struct vfio_space *s);
 
 int vfio_space_map(struct vfio_space *s, const struct vfio_map *m,
 		   struct err *e);
+/* The same for pages of a BAR, which the function lets through right now. */
+int vfio_space_map_peer(struct vfio_space *s, const struct vfio_map *m,
+			struct err *e);
 /* @e may be NULL. */
 int vfio_space_unmap(struct vfio_space *s, iova_t at, uint64_t size,
 		     struct err *e);

@@ -2,13 +2,15 @@
  *
  * There is no IOMMU to program: each server is told where guest RAM is and
  * given the file behind it. So RAM is not pinned, any address will do, and what
- * limits it is what a server says it takes.
+ * limits it is what a server says it takes. A BAR that another function shall
+ * reach is such a file too, of that BAR's server.
  *
  * Not modelled: taking RAM away from a server that does not play along. What it
  * has mapped it keeps until it exits.
  */
 #include "vfio/user.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,41 +35,52 @@ static struct user_iommu *iommu_of(struct vfio_iommu *i)
 
 /* -------- one server, one range -------- */
 
-static int tell_map(struct user_dev *u, const struct vfio_map *m, int fd,
+static int call_map(struct user_dev *u, const struct vfio_peer *p,
 		    struct err *e)
 {
 	const struct user_dma_map map = {
 		.argsz = le32_of(sizeof(map)),
 		.flags = le32_of(USER_DMA_MAP_READ | USER_DMA_MAP_WRITE),
-		.offset = le64_of(0), /* each range has a file of its own */
-		.address = le64_of(m->at),
-		.size = le64_of(m->size),
+		.offset = le64_of(p->fd_off),
+		.address = le64_of(p->at),
+		.size = le64_of(p->size),
 	};
 	const struct user_request r = {
 		.command = USER_DMA_MAP,
 		.head = &map,
 		.head_size = sizeof(map),
-		.fds = &fd,
+		.fds = &p->fd,
 		.n_fds = 1,
 	};
 	int rc = user_link_call(&u->link, &r, e);
+
+	if (rc >= 0)
+		trace_dma_map(p->at, p->size, p->hva);
+	return rc;
+}
+
+static int tell_map(struct user_dev *u, const struct vfio_map *m, int fd,
+		    struct err *e)
+{
+	/* each range of RAM has a file of its own */
+	const struct vfio_peer p = { m->at, m->size, m->hva, fd, 0 };
+	int rc = call_map(u, &p, e);
 
 	if (rc < 0)
 		return err_in(e, rc, "%s: cannot map guest RAM %#llx to %#llx",
 			      u->dev.name, (unsigned long long)m->at,
 			      (unsigned long long)(m->at + m->size - 1));
-	trace_dma_map(m->at, m->size, m->hva);
 	return 0;
 }
 
 /* The reply says that the server uses the range no more. */
-static int tell_unmap(struct user_dev *u, const struct vfio_map *m,
+static int tell_unmap(struct user_dev *u, iova_t at, uint64_t size,
 		      struct err *e)
 {
 	const struct user_dma_unmap unmap = {
 		.argsz = le32_of(sizeof(unmap)),
-		.address = le64_of(m->at),
-		.size = le64_of(m->size),
+		.address = le64_of(at),
+		.size = le64_of(size),
 	};
 	const struct user_request r = {
 		.command = USER_DMA_UNMAP,
@@ -80,11 +93,10 @@ static int tell_unmap(struct user_dev *u, const struct vfio_map *m,
 		return 0;
 	rc = user_link_call(&u->link, &r, e);
 	if (rc < 0)
-		return err_in(e, rc,
-			      "%s: cannot unmap guest RAM %#llx to %#llx",
-			      u->dev.name, (unsigned long long)m->at,
-			      (unsigned long long)(m->at + m->size - 1));
-	trace_dma_unmap(m->at, m->size);
+		return err_in(e, rc, "%s: cannot unmap %#llx to %#llx",
+			      u->dev.name, (unsigned long long)at,
+			      (unsigned long long)(at + size - 1));
+	trace_dma_unmap(at, size);
 	return 0;
 }
 
@@ -136,15 +148,17 @@ static int user_iommu_attach(struct vfio_iommu *iommu, const char *path,
 /* -------- guest RAM -------- */
 
 /* From the first @n servers. */
-static int unmap_from(struct user_iommu *i, unsigned n,
-		      const struct vfio_map *m, struct err *e)
+static int unmap_from(struct user_iommu *i, unsigned n, iova_t at,
+		      uint64_t size, struct err *e)
 {
 	int first = 0;
 
 	while (n-- > 0) {
 		struct err scratch = ERR_NONE;
-		int rc = i->dev[n] ? tell_unmap(i->dev[n], m, &scratch) : 0;
+		int rc = 0;
 
+		if (i->dev[n])
+			rc = tell_unmap(i->dev[n], at, size, &scratch);
 		if (rc < 0 && first == 0) {
 			first = rc;
 			*e = scratch;
@@ -162,7 +176,7 @@ static int map_to_all(struct user_iommu *i, const struct vfio_map *m, int fd,
 
 		if (rc >= 0)
 			continue;
-		(void)unmap_from(i, n, m, &scratch);
+		(void)unmap_from(i, n, m->at, m->size, &scratch);
 		return rc;
 	}
 	return 0;
@@ -195,7 +209,6 @@ static int user_iommu_unmap(struct vfio_iommu *iommu, iova_t at, uint64_t size,
 			    struct err *e)
 {
 	struct user_iommu *i = iommu_of(iommu);
-	const struct vfio_map m = { at, size, NULL };
 
 	for (unsigned n = 0; n < i->maps.n; n++) {
 		if (i->maps.map[n].at == at && i->maps.map[n].size == size)
@@ -206,8 +219,41 @@ static int user_iommu_unmap(struct vfio_iommu *iommu, iova_t at, uint64_t size,
 		return err_set(
 			e, -EINVAL, "%#llx+%#llx was not mapped as one range",
 			(unsigned long long)at, (unsigned long long)size);
-	return unmap_from(i, MAX_DEVICES, &m, e);
+	return unmap_from(i, MAX_DEVICES, at, size, e);
 }
+
+/* -------- a function's BAR, to the others -------- */
+
+/* A server that died has lost its function, not the others theirs. */
+static int user_iommu_peer_map(struct vfio_iommu *iommu,
+			       const struct vfio_peer *p, struct err *e)
+{
+	struct user_iommu *i = iommu_of(iommu);
+
+	assert(p->fd >= 0); /* or we could not have mapped it either */
+	for (unsigned n = 0; n < MAX_DEVICES; n++) {
+		struct user_dev *u = i->dev[n];
+		struct err scratch = ERR_NONE;
+		int rc;
+
+		if (!u || user_link_is_dead(&u->link))
+			continue;
+		rc = call_map(u, p, e);
+		if (rc >= 0 || user_link_is_dead(&u->link))
+			continue;
+		(void)unmap_from(i, n, p->at, p->size, &scratch);
+		return err_in(e, rc, "%s", u->dev.name);
+	}
+	return 0;
+}
+
+static int user_iommu_peer_unmap(struct vfio_iommu *iommu,
+				 const struct vfio_peer *p, struct err *e)
+{
+	return unmap_from(iommu_of(iommu), MAX_DEVICES, p->at, p->size, e);
+}
+
+/* -------- limits, life -------- */
 
 static int user_iommu_ranges(struct vfio_iommu *iommu, struct range *out,
 			     unsigned max, struct err *e)
@@ -259,6 +305,8 @@ static const struct vfio_iommu_ops user_iommu_ops = {
 	.ranges = user_iommu_ranges,
 	.facts = user_iommu_facts,
 	.blame = user_iommu_blame,
+	.peer_map = user_iommu_peer_map,
+	.peer_unmap = user_iommu_peer_unmap,
 	.close = user_iommu_close,
 };
 

@@ -148,6 +148,16 @@ static int user_map(struct vfio_dev *d, unsigned index, uint64_t off,
 	return vfio_place(&user_of(d)->source[index], off, n, prot, out, e);
 }
 
+static int user_view_file(struct vfio_dev *d, unsigned index, uint64_t off,
+			  uint64_t *out)
+{
+	const struct vfio_source *s = &user_of(d)->source[index];
+
+	if (s->fd >= 0)
+		*out = s->offset + off;
+	return s->fd;
+}
+
 /* -------- accesses -------- */
 
 enum { PIECE = 4096 }; /* config space in one, if the server takes that */
@@ -278,6 +288,7 @@ static const struct vfio_dev_ops user_ops = {
 	.read = user_read,
 	.write = user_write,
 	.map = user_map,
+	.view_file = user_view_file,
 	.irq_info = user_irq_info,
 	.irqs = user_irqs,
 	.intx_mask = user_intx_mask,

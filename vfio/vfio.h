@@ -32,6 +32,15 @@ struct vfio_iommu_facts {
 	uint32_t maps_left;  /* further maps; UINT32_MAX: unknown */
 };
 
+/* Pages of a BAR, for the DMA of the other functions. */
+struct vfio_peer {
+	iova_t at; /* where the guest sees them */
+	uint64_t size;
+	void *hva; /* where they are mapped here */
+	int fd;	   /* what is mapped there: -1, or a file, and where in it */
+	uint64_t fd_off;
+};
+
 struct vfio_iommu_ops {
 	/* Attach the function called @name ("0000:01:00.1", canonical, or a
 	 * socket's path) and open it. Main thread or a start-up worker;
@@ -52,6 +61,17 @@ struct vfio_iommu_ops {
 		     struct err *e);
 	/* The IOMMU group that reserves a byte of @r, or -1: for messages. */
 	int (*blame)(struct vfio_iommu *i, const struct range *r);
+	/* Let the DMA of every attached device reach @p, which overlaps
+	 * neither RAM nor another @p; failure is no disaster. NULL, both:
+	 * cannot be. A vCPU thread or main, with the lock of the function
+	 * whose pages they are: several may be in here at once, for several
+	 * functions. They need no lock of their own, as what is attached
+	 * changes only while no vCPU runs; and the call may take seconds. */
+	int (*peer_map)(struct vfio_iommu *i, const struct vfio_peer *p,
+			struct err *e);
+	/* Unmap exactly what was mapped. */
+	int (*peer_unmap)(struct vfio_iommu *i, const struct vfio_peer *p,
+			  struct err *e);
 	/* Safe half-built; all devices have been closed. */
 	void (*close)(struct vfio_iommu *i);
 };
@@ -92,6 +112,11 @@ struct vfio_dev_ops {
 	 * is aligned for huge pages as far as @n allows. */
 	int (*map)(struct vfio_dev *d, unsigned index, uint64_t off, uint64_t n,
 		   int prot, void **out, struct err *e);
+	/* The file that map() maps, and where in it @off of region @index is;
+	 * -1: there is none that another process could map. NULL: never. The
+	 * file stays the device's. */
+	int (*view_file)(struct vfio_dev *d, unsigned index, uint64_t off,
+			 uint64_t *out);
 	int (*irq_info)(struct vfio_dev *d, unsigned index,
 			struct vfio_irq_facts *out, struct err *e);
 	/* Trigger eventfds [start, start + n) of interrupt @index; -1 in @fds

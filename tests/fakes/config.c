@@ -337,8 +337,8 @@ static void command_written(struct device *d, bool memory_was, uint8_t high_was)
 	const uint8_t off = PCI_COMMAND_INTX_DISABLE >> 8;
 
 	if (memory_was && !memory && memory_shows_device(&d->o))
-		misuse("memory decode of %s went off while a KVM slot shows "
-		       "its pages",
+		misuse("memory decode of %s went off while a KVM slot or an "
+		       "IOMMU shows its pages",
 		       d->bdf);
 	if (memory_was != memory)
 		memory_protect_device(&d->o, memory);

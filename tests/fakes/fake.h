@@ -134,7 +134,10 @@ void memory_reset(void);
 void memory_leaks(void);
 /* Is [at, at + size) mapped by the program? */
 bool memory_covers(uint64_t at, uint64_t size);
-/* Does a KVM slot show a page that maps @device (an object)? */
+/* The same, and the kernel can enter its pages into an IOMMU for reads and
+ * writes; pages of a device only by type 1, and if it decodes. */
+bool memory_can_be_pinned(uint64_t at, uint64_t size, bool device_too);
+/* Does a KVM slot or an IOMMU show a page that maps @device (an object)? */
 bool memory_shows_device(const struct obj *device);
 /* Make the program's maps of @device unusable, or usable again. */
 void memory_protect_device(const struct obj *device, bool usable);

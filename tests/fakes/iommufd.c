@@ -197,7 +197,7 @@ static long add_map(struct ioas *s, uint64_t iova, uint64_t size,
 		return -EINVAL;
 	if (overlaps(s, iova, size))
 		return -EEXIST;
-	if (s->users != 0 && !memory_covers(vaddr, size))
+	if (s->users != 0 && !memory_can_be_pinned(vaddr, size, false))
 		return -EFAULT;
 	m = xalloc(sizeof(*m));
 	*m = (struct dma){ iova, size, vaddr, s->maps };

@@ -124,10 +124,27 @@ static bool slot_shows(uint64_t at, uint64_t size)
 bool memory_shows_device(const struct obj *device)
 {
 	for (struct mapping *m = mappings; m; m = m->next) {
-		if (m->device == device && slot_shows(m->at, m->size))
+		if (m->device == device &&
+		    (slot_shows(m->at, m->size) || dma_uses(m->at, m->size)))
 			return true;
 	}
 	return false;
+}
+
+bool memory_can_be_pinned(uint64_t at, uint64_t size, bool device_too)
+{
+	for (struct mapping *m = mappings; m; m = m->next) {
+		const struct device *d;
+
+		if (!m->device || !range_overlaps(m->at, m->size, at, size))
+			continue;
+		d = container_of(m->device, struct device, o);
+		/* the kernel has to fault the pages in: decode is on */
+		if (!device_too || !config_memory_on(d) ||
+		    !(m->prot & PROT_WRITE))
+			return false;
+	}
+	return memory_covers(at, size);
 }
 
 void memory_protect_device(const struct obj *device, bool usable)

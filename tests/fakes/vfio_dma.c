@@ -224,7 +224,7 @@ long dma_map(struct container *c, const struct vfio_iommu_type1_dma_map *m)
 		return -EINVAL;
 	if (!host_has_memlock_cap() && pinned() + m->size > host_memlock())
 		return -ENOMEM;
-	if (!memory_covers(m->vaddr, m->size))
+	if (!memory_can_be_pinned(m->vaddr, m->size, true))
 		return -EFAULT;
 	d = xalloc(sizeof(*d));
 	*d = (struct dma){ m->iova, m->size, m->vaddr, c->maps };

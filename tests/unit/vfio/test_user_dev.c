@@ -594,6 +594,26 @@ static void an_end_during_a_call_is_told_after_it(void **state)
 	sys_close(&fd);
 }
 
+/* What stands behind a map, for who would map it too. VFIO-DMA-13 */
+static void a_regions_file_can_be_passed_on(void **state)
+{
+	uint64_t off = 99;
+
+	plain_bar();
+	bar.offset = 0x2000;
+	bar.file = 0x6000;
+	open_with(NULL, describe_bar);
+	(void)ask_bar();
+	assert_true(b.dev->ops->view_file(b.dev, 0, 0x1000, &off) >= 0);
+	assert_int_equal(off, 0x3000);
+	bar.file = 0;
+	(void)ask_bar();
+	off = 99;
+	assert_int_equal(b.dev->ops->view_file(b.dev, 0, 0x1000, &off), -1);
+	assert_int_equal(off, 99);
+	user_bench_close(&b);
+}
+
 /* -------- RAM: VFIO-VU-06 -------- */
 
 static const struct note *ram_note(unsigned command, unsigned nth)
@@ -685,6 +705,64 @@ static void a_refused_map_fails_by_name_and_leaves_nothing(void **state)
 	/* attaching fails for the same reason */
 	assert_int_equal(b.iommu->ops->attach(b.iommu, "/run/other", &two, &e),
 			 -EEXIST);
+	user_bench_close(&b);
+}
+
+/* -------- a BAR for the other functions: VFIO-DMA-13 -------- */
+
+static void a_bar_is_told_with_its_place_in_the_file(void **state)
+{
+	struct vfio_peer p = { .at = 0x800000,
+			       .size = 0x2000,
+			       .fd_off = 0x5000 };
+
+	open_with(NULL, NULL);
+	p.fd = b.ram[0].fd;
+	OUGHT(b.iommu->ops->peer_map(b.iommu, &p, &why));
+	assert_int_equal(b.s.n, 1);
+	assert_int_equal(ram_note(USER_DMA_MAP, 0)->n_fds, 1);
+	assert_int_equal(ram_note(USER_DMA_MAP, 0)->word[2], 0x5000);
+	assert_int_equal(ram_note(USER_DMA_MAP, 0)->word[4], 0x800000);
+	OUGHT(b.iommu->ops->peer_unmap(b.iommu, &p, &why));
+	assert_int_equal(ram_note(USER_DMA_UNMAP, 0)->word[2], 0x800000);
+	/* it is no RAM: RAM is what it was */
+	OUGHT(b.iommu->ops->unmap(b.iommu, 0x100000, 0x200000, &why));
+	user_bench_close(&b);
+}
+
+static bool die_at_map(struct script *s, struct message *m)
+{
+	if (is(m, USER_DMA_MAP))
+		(void)shutdown(s->fd, SHUT_RDWR);
+	return is(m, USER_DMA_MAP);
+}
+
+static void who_refuses_a_bar_is_named_and_who_dies_is_passed_over(void **state)
+{
+	static struct script other;
+	struct vfio_peer p = { .at = 0x800000, .size = 0x2000 };
+	struct vfio_dev *two;
+	struct err e = ERR_NONE;
+
+	open_with(NULL, NULL);
+	p.fd = b.ram[0].fd;
+	memset(&other, 0, sizeof(other));
+	other.config_size = 4096;
+	fake_server("/run/other", script_serve, &other);
+	OUGHT(b.iommu->ops->attach(b.iommu, "/run/other", &two, &why));
+	other.intercept = refuse_map;
+	assert_int_equal(b.iommu->ops->peer_map(b.iommu, &p, &e), -EEXIST);
+	assert_non_null(strstr(e.text, "/run/other: "));
+	assert_int_equal(b.s.n, 2);
+	assert_int_equal(b.s.note[1].command, USER_DMA_UNMAP);
+	/* dies of it; then is dead already */
+	other.intercept = die_at_map;
+	for (unsigned i = 0; i < 2; i++) {
+		OUGHT(b.iommu->ops->peer_map(b.iommu, &p, &why));
+		OUGHT(b.iommu->ops->peer_unmap(b.iommu, &p, &why));
+		assert_int_equal(b.s.n, 4 + 2 * i);
+	}
+	two->ops->close(two);
 	user_bench_close(&b);
 }
 
@@ -821,6 +899,10 @@ int main(void)
 		FAKE_TEST(ranges_are_unmapped_as_they_were_mapped),
 		FAKE_TEST(private_ram_is_refused),
 		FAKE_TEST(a_refused_map_fails_by_name_and_leaves_nothing),
+		FAKE_TEST(a_bar_is_told_with_its_place_in_the_file),
+		FAKE_TEST(
+			who_refuses_a_bar_is_named_and_who_dies_is_passed_over),
+		FAKE_TEST(a_regions_file_can_be_passed_on),
 		FAKE_TEST(a_dead_server_does_not_keep_ram),
 		FAKE_TEST(limits_of_servers_are_facts),
 		FAKE_TEST(what_is_no_pci_function_is_refused),

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -21,6 +22,7 @@ struct host {
 };
 
 static struct host host; /* too large for a stack */
+static const char *card_options = "";
 
 static void add(const char *bdf, int group)
 {
@@ -60,13 +62,15 @@ static void host_close(void *arg)
 /* Give both functions to a VM. */
 static int assign(enum config_iommu iommu, struct err *e)
 {
+	char card[64];
 	const struct config c = {
-		.function = { { CONFIG_VFIO, DISK }, { CONFIG_VFIO, CARD } },
+		.function = { { CONFIG_VFIO, DISK }, { CONFIG_VFIO, card } },
 		.n_functions = 2,
 		.iommu = iommu,
 	};
 	int rc;
 
+	snprintf(card, sizeof(card), CARD "%s", card_options);
 	memset(&host, 0, sizeof(host));
 	host.vm = VM_EMPTY;
 	rc = assignment_find(&host.a, &c, e);
@@ -128,6 +132,22 @@ static void one_function_without_node_decides_for_all(void **state)
 	expect(CONFIG_IOMMU_AUTO, BY_GROUP);
 }
 
+/* VFIO-DMA-13: BARs are mapped by type 1 only */
+static void p2p_makes_auto_take_groups_where_they_are(void **state)
+{
+	two_functions();
+	fake_iommufd();
+	card_options = ",p2p";
+	expect(CONFIG_IOMMU_AUTO, BY_GROUP);
+	expect(CONFIG_IOMMU_FD, BY_IOMMUFD);
+	card_options = ",p2p=off";
+	expect(CONFIG_IOMMU_AUTO, BY_IOMMUFD);
+	card_options = ",p2p=on";
+	fake_remove("/dev/vfio/vfio");
+	expect(CONFIG_IOMMU_AUTO, BY_IOMMUFD);
+	card_options = "";
+}
+
 static void what_is_asked_for_is_taken(void **state)
 {
 	two_functions();
@@ -178,6 +198,7 @@ int main(void)
 		FAKE_TEST(auto_takes_iommufd_where_it_is),
 		FAKE_TEST(auto_takes_groups_where_iommufd_may_not_be_opened),
 		FAKE_TEST(one_function_without_node_decides_for_all),
+		FAKE_TEST(p2p_makes_auto_take_groups_where_they_are),
 		FAKE_TEST(what_is_asked_for_is_taken),
 		FAKE_TEST(what_is_asked_for_and_not_there_is_an_error),
 		FAKE_TEST(no_failing_host_call_leaves_anything),
