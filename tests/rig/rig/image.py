@@ -76,8 +76,10 @@ class Modules:
 
     def __init__(self, kernel):
         self.where = {}
-        with open(kernel.builtin) as f:
-            self.builtin = {os.path.basename(line.strip()).split(".ko")[0].replace("-", "_") for line in f}
+        self.builtin = set()
+        if os.path.exists(kernel.builtin):      # Debian's 7.2 has the list in no package that we need
+            with open(kernel.builtin) as f:
+                self.builtin = {os.path.basename(line.strip()).split(".ko")[0].replace("-", "_") for line in f}
         for folder, _, names in os.walk(kernel.modules):
             for name in names:
                 if name.endswith((".ko", ".ko.xz")):
