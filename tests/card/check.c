@@ -202,7 +202,7 @@ static int cut(struct line *l, struct bar_text *b, uint64_t base, uint64_t size)
 {
 	uint64_t from = align_down(base, CARD_PAGE);
 	uint64_t to = align_up(base + size, CARD_PAGE);
-	struct range kept[CARD_AREAS + 1];
+	struct range kept[CARD_AREAS] = { { 0 } };
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < b->n_areas; i++) {

@@ -123,7 +123,7 @@ static void doorbell(struct function *f, bool was_busy)
 		f->due = function_now() + f->faults.stall_ms;
 }
 
-/* One register, if @n bytes at @off are one. */
+/* One register: read it to @to, or write what is at @from. */
 static void access_register(struct function *f, uint32_t off, uint8_t *to,
 			    const uint8_t *from)
 {
@@ -131,7 +131,7 @@ static void access_register(struct function *f, uint32_t off, uint8_t *to,
 
 	if (to)
 		le32_store(to, engine_read(&f->engine, &f->irqs, off));
-	else
+	else if (from)
 		engine_write(&f->engine, &f->irqs, off, le32_load(from));
 	doorbell(f, busy);
 }
@@ -185,7 +185,7 @@ static void access_bar(struct function *f, unsigned region, uint64_t off,
 				     run);
 		else if (to)
 			memcpy(to, bytes, run);
-		else
+		else if (from)
 			memcpy(bytes, from, run);
 		off += run;
 		n -= run;

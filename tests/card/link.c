@@ -14,28 +14,32 @@ union control {
 
 /* -------- receiving -------- */
 
-/* Descriptors that came; those that do not fit are closed. */
+/* The descriptors of one control message; those that do not fit are closed. */
+static int keep_fds(struct message *m, struct cmsghdr *c)
+{
+	size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	int fd, rc = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
+		if (m->n_fds < LINK_FDS) {
+			m->fd[m->n_fds++] = fd;
+			continue;
+		}
+		close(fd);
+		rc = -EPROTO;
+	}
+	return rc;
+}
+
 static int take_fds(struct msghdr *h, struct message *m)
 {
 	int rc = h->msg_flags & MSG_CTRUNC ? -EPROTO : 0;
 
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c; c = CMSG_NXTHDR(h, c)) {
-		size_t n;
-
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		for (size_t i = 0; i < n; i++) {
-			int fd;
-
-			memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
-			if (m->n_fds < LINK_FDS) {
-				m->fd[m->n_fds++] = fd;
-				continue;
-			}
-			close(fd);
+		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
+		    keep_fds(m, c) < 0)
 			rc = -EPROTO;
-		}
 	}
 	return rc;
 }

@@ -129,7 +129,7 @@ static int tell(const char *path, char **word)
 {
 	char answer[CONTROL_ANSWER];
 	struct err e = ERR_NONE;
-	int fd, rc = socket_connect(path, &fd, &e);
+	int fd = -1, rc = socket_connect(path, &fd, &e);
 
 	if (rc < 0)
 		return fail(&e, EXIT_FAILED);
@@ -160,7 +160,7 @@ static int open_all(struct card *c, struct err *e)
 {
 	for (unsigned i = 0; c->path[i]; i++) {
 		struct function *f = &c->function[i];
-		int listener, rc;
+		int listener = -1, rc;
 
 		rc = function_open(f, &c->description.function[i], i, e);
 		if (rc == 0)
@@ -179,15 +179,12 @@ static int open_control(struct card *c, struct err *e)
 {
 	int rc;
 
-	c->control = (struct control){ .server = c->server, .n = c->n };
+	c->control.server = c->server;
+	c->control.n = c->n;
 	if (!c->control_path)
 		return 0;
 	rc = socket_listen(c->control_path, &c->control.listener, e);
-	if (rc == 0)
-		rc = control_start(&c->control, e);
-	if (rc < 0)
-		c->control_path = NULL; /* not ours to remove */
-	return rc;
+	return rc < 0 ? rc : control_start(&c->control, e);
 }
 
 static int start_all(struct card *c, struct err *e)
@@ -201,15 +198,16 @@ static int start_all(struct card *c, struct err *e)
 	return rc;
 }
 
-/* Threads may still use everything else; it ends with the process. */
+/* Those that are ours. */
 static void remove_sockets(const struct card *c)
 {
 	for (unsigned i = 0; i < c->n; i++)
 		(void)unlink(c->path[i]);
-	if (c->control_path && c->control.listener)
+	if (c->control.listener >= 0)
 		(void)unlink(c->control_path);
 }
 
+/* Until a signal says that it is enough. */
 static int serve(struct card *c)
 {
 	struct err e = ERR_NONE;
@@ -222,7 +220,7 @@ static int serve(struct card *c)
 	sigaddset(&ends, SIGINT);
 	pthread_sigmask(SIG_BLOCK, &ends, NULL);
 	/* a descriptor of a client's may be a pipe */
-	signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGPIPE, SIG_IGN);
 	raise_limits();
 	rc = start_all(c, &e);
 	if (rc == 0)
@@ -231,42 +229,54 @@ static int serve(struct card *c)
 	return rc < 0 ? fail(&e, EXIT_FAILED) : 0;
 }
 
-static int serve_file(struct card *c, const char *file, char **path)
+static int check_paths(const struct card *c, const char *file, struct err *e)
 {
-	struct err e = ERR_NONE;
 	unsigned n = 0;
 
-	if (description_open(&c->description, file, &e) < 0)
-		return fail(&e, EXIT_USAGE);
-	while (path[n])
+	while (c->path[n])
 		n++;
-	if (n > c->description.n) {
-		(void)err_set(&e, -EINVAL, "%s: %u sockets for %u functions",
-			      file, n, c->description.n);
-		return fail(&e, EXIT_USAGE);
-	}
-	c->path = path;
-	return serve(c);
+	if (n <= c->description.n)
+		return 0;
+	return err_set(e, -EINVAL, "%s: %u sockets for %u functions", file, n,
+		       c->description.n);
 }
 
-static int card_main(char **arg)
+/* Does not return: threads use the card until the process ends. */
+static _Noreturn void serve_file(const char *file, char **path,
+				 const char *control)
 {
 	struct card *c = calloc(1, sizeof(*c));
 	struct err e = ERR_NONE;
 
-	if (!c)
-		return EXIT_FAILED;
+	if (!c) {
+		(void)err_set(&e, -ENOMEM, "out of memory");
+		exit(fail(&e, EXIT_FAILED));
+	}
+	c->path = path;
+	c->control_path = control;
+	c->control.listener = -1;
+	if (description_open(&c->description, file, &e) < 0 ||
+	    check_paths(c, file, &e) < 0)
+		exit(fail(&e, EXIT_USAGE));
+	exit(serve(c));
+}
+
+static int card_main(char **arg)
+{
+	const char *control = NULL;
+	struct err e = ERR_NONE;
+
 	for (; *arg && arg[1] && strncmp(*arg, "--", 2) == 0; arg += 2) {
 		if (strcmp(*arg, "--control") == 0)
-			c->control_path = arg[1];
+			control = arg[1];
 		else if (strcmp(*arg, "--log") != 0)
 			return wrong_usage();
 		else if (log_set_level(arg[1], &e) < 0)
 			return fail(&e, EXIT_USAGE);
 	}
-	/* freed by the end of the process, which threads of ours outlive */
-	return *arg && **arg != '-' && arg[1] ? serve_file(c, *arg, arg + 1)
-					      : wrong_usage();
+	if (!*arg || **arg == '-' || !arg[1])
+		return wrong_usage();
+	serve_file(*arg, arg + 1, control);
 }
 
 int main(int argc, char **argv)

@@ -24,7 +24,7 @@ static int open_at(const char *path, struct sockaddr_un *a, int *out,
 int socket_connect(const char *path, int *out, struct err *e)
 {
 	struct sockaddr_un a;
-	int fd, rc = open_at(path, &a, &fd, e);
+	int fd = -1, rc = open_at(path, &a, &fd, e);
 
 	if (rc < 0)
 		return rc;
@@ -42,7 +42,7 @@ static int make_way(const char *path, struct err *e)
 {
 	struct err ignored = ERR_NONE;
 	struct stat st;
-	int fd, rc;
+	int fd = -1, rc;
 
 	if (lstat(path, &st) < 0)
 		return errno == ENOENT ? 0 : err_sys(e, -errno, "%s", path);
@@ -62,7 +62,7 @@ static int make_way(const char *path, struct err *e)
 int socket_listen(const char *path, int *out, struct err *e)
 {
 	struct sockaddr_un a;
-	int fd, rc = make_way(path, e);
+	int fd = -1, rc = make_way(path, e);
 
 	if (rc == 0)
 		rc = open_at(path, &a, &fd, e);
