@@ -93,7 +93,7 @@ static int kernel_map(struct vfio_dev *d, unsigned index, uint64_t off,
 		      uint64_t n, int prot, void **out, struct err *e)
 {
 	struct kernel_dev *k = kernel_of(d);
-	struct vfio_source s = { k->fd, k->offset[index], index };
+	struct vfio_source s = { k->fd, k->offset[index], index, 0 };
 
 	return vfio_place(&s, off, n, prot, out, e);
 }

@@ -7,9 +7,24 @@
  */
 #include "vfio/place.h"
 
+#include <inttypes.h>
 #include <sys/mman.h>
 
 #include "vmm/base/sys.h"
+
+/* A map of huge pages is made larger by the kernel until it ends with one, and
+ * nothing that follows it is safe (ksys_mmap_pgoff, mm/mmap.c). */
+static int check_unit(const struct vfio_source *s, uint64_t off, uint64_t n,
+		      struct err *e)
+{
+	if (s->unit == 0 || (s->offset | off | n) % s->unit == 0)
+		return 0;
+	return err_set(e, -EINVAL,
+		       "region %u is in huge pages of %#" PRIx64
+		       " bytes: %#" PRIx64 " bytes at %#" PRIx64 " are no "
+		       "whole ones",
+		       s->index, s->unit, n, off);
+}
 
 int vfio_place(const struct vfio_source *s, uint64_t off, uint64_t n, int prot,
 	       void **out, struct err *e)
@@ -18,8 +33,10 @@ int vfio_place(const struct vfio_source *s, uint64_t off, uint64_t n, int prot,
 	uint64_t head;
 	void *room;
 	uint8_t *at;
-	int rc;
+	int rc = check_unit(s, off, n, e);
 
+	if (rc < 0)
+		return rc;
 	if (align > 1ull << 30)
 		align = 1ull << 30;
 	rc = sys_mmap(n + align, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0,

@@ -11,6 +11,7 @@ struct vfio_source {
 	int fd;
 	uint64_t offset; /* of its byte 0 in the fd */
 	unsigned index;	 /* for messages */
+	uint64_t unit;	 /* maps are of whole ones; 0: of pages */
 };
 
 /* Map [off, off + n) of the region; the caller unmaps with sys_munmap. */

@@ -70,13 +70,16 @@ static int region_info(struct user_dev *u, unsigned index, void **out, int *fd,
 	}
 }
 
-/* Is the file as long as the areas that are to be mapped from it? */
-static bool covers(int fd, const struct vfio_region *r, uint64_t offset)
+/* Is the file as long as the areas that are to be mapped from it? In which
+ * units can that be done? */
+static bool covers(int fd, const struct vfio_region *r, uint64_t offset,
+		   uint64_t *unit)
 {
 	uint64_t page = sys_page_size(), size;
 	struct stat st;
 
-	if (offset % page != 0 || sys_fstat(fd, &st) < 0 || st.st_size < 0)
+	if (offset % page != 0 || sys_fstat(fd, &st) < 0 || st.st_size < 0 ||
+	    sys_map_unit(fd, unit) < 0)
 		return false;
 	size = align_up((uint64_t)st.st_size, page);
 	if (offset > size)
@@ -95,9 +98,10 @@ static void keep_source(struct user_dev *u, unsigned index,
 			struct vfio_region *r, uint64_t offset, int *fd)
 {
 	struct vfio_source *s = &u->source[index];
+	uint64_t unit = 0;
 
 	sys_close(&s->fd);
-	if (*fd >= 0 && r->n_areas != 0 && !covers(*fd, r, offset)) {
+	if (*fd >= 0 && r->n_areas != 0 && !covers(*fd, r, offset, &unit)) {
 		log_warn("vfio: %s: region %u: the server's file is too short "
 			 "for what may be mapped, so accesses trap",
 			 u->dev.name, index);
@@ -109,7 +113,7 @@ static void keep_source(struct user_dev *u, unsigned index,
 		sys_close(fd);
 		return;
 	}
-	*s = (struct vfio_source){ *fd, offset, index };
+	*s = (struct vfio_source){ *fd, offset, index, unit };
 	*fd = -1;
 }
 

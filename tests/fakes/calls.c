@@ -1,11 +1,13 @@
 /* tests/fakes/calls.c - the functions of sys.h that work on paths and fds */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "tests/fakes/fake.h"
@@ -272,6 +274,20 @@ int sys_fstat(int fd, struct stat *out)
 		out->st_rdev =
 			cdev_number(container_of(fd_obj(fd), struct device, o));
 	}
+	return (int)call_end(&c, rc);
+}
+
+int sys_map_unit(int fd, uint64_t *out)
+{
+	struct statfs s = { 0 };
+	struct call c;
+	long rc = call_begin(&c, "fstatfs %s", fd_name(fd));
+
+	if (rc == 0)
+		rc = result(fstatfs(fd, &s));
+	if (rc == 0)
+		*out = s.f_type == HUGETLBFS_MAGIC ? (uint64_t)s.f_bsize
+						   : FAKE_PAGE;
 	return (int)call_end(&c, rc);
 }
 

@@ -10,10 +10,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "vmm/base/ioctls.h"
@@ -328,6 +330,20 @@ int sys_memfd(const char *name, uint64_t size, unsigned flags)
 	}
 	SYS_TRACE(fd, "memfd(%s, size=%#" PRIx64 ")", name, size);
 	return fd;
+}
+
+int sys_map_unit(int fd, uint64_t *out)
+{
+	struct sys_name name;
+	struct statfs s;
+	int rc = (int)sys_result(fstatfs(fd, &s));
+
+	SYS_TRACE(rc, "fstatfs(%s)", sys_name(fd, &name));
+	if (rc < 0)
+		return rc;
+	*out = s.f_type == HUGETLBFS_MAGIC ? (uint64_t)s.f_bsize
+					   : sys_page_size();
+	return 0;
 }
 
 size_t sys_page_size(void)

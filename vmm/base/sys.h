@@ -88,6 +88,9 @@ int sys_madvise(void *at, size_t size, int advice);
 /* An anonymous, close-on-exec file of @size bytes, for good: whoever gets the
  * descriptor cannot change the size. Flags as memfd_create. */
 int sys_memfd(const char *name, uint64_t size, unsigned flags);
+/* What mmap rounds the size of a map of @fd up to: a page, or a huge one where
+ * the file is made of those. */
+int sys_map_unit(int fd, uint64_t *out);
 size_t sys_page_size(void);
 uint64_t sys_memory_total(void); /* bytes of RAM of the host */
 unsigned sys_cpus_online(void);

@@ -1,5 +1,6 @@
 /* The real vmm/base/sys*.c on the real kernel; no privileges, no devices. */
 #include <fcntl.h>
+#include <linux/memfd.h>
 #include <linux/vfio.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -262,6 +263,23 @@ static void memfd_has_its_size_and_is_shared(void **state)
 	assert_int_equal(sys_memfd("x", UINT64_MAX, 0), -EINVAL);
 }
 
+static void maps_of_huge_files_come_in_huge_pages(void **state)
+{
+	int plain = sys_memfd("plain", 4096, 0);
+	int huge = sys_memfd("huge", 2 << 20, MFD_HUGETLB | MFD_HUGE_2MB);
+	uint64_t unit = 0;
+
+	assert_int_equal(sys_map_unit(plain, &unit), 0);
+	assert_int_equal(unit, sys_page_size());
+	sys_close(&plain);
+	if (huge < 0)
+		skip();
+	assert_int_equal(sys_map_unit(huge, &unit), 0);
+	assert_int_equal(unit, 2 << 20);
+	sys_close(&huge);
+	assert_int_equal(sys_map_unit(-1, &unit), -EBADF);
+}
+
 /* Else a message for people would be a write to a device. */
 static void closed_standard_fds_become_null(void **state)
 {
@@ -500,6 +518,7 @@ int main(void)
 		cmocka_unit_test(memory_comes_and_goes),
 		cmocka_unit_test(failing_map_leaves_the_result_alone),
 		cmocka_unit_test(memfd_has_its_size_and_is_shared),
+		cmocka_unit_test(maps_of_huge_files_come_in_huge_pages),
 		cmocka_unit_test(closed_standard_fds_become_null),
 		cmocka_unit_test(host_facts_are_plausible),
 		cmocka_unit_test(eventfd_counts_and_drains),
