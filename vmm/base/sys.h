@@ -99,6 +99,7 @@ unsigned sys_cpus_online(void);
 
 /* A non-blocking eventfd with value 0. Returns an fd. */
 int sys_eventfd(void);
+/* These two do not wait, even if somebody who shares @fd made it blocking. */
 void sys_eventfd_signal(int fd);
 /* Take the count away; 0 if there was none. */
 uint64_t sys_eventfd_drain(int fd);

@@ -12,6 +12,7 @@
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
+#include <sys/uio.h>
 #include <time.h>
 
 #include "vmm/base/sys.h"
@@ -29,17 +30,37 @@ int sys_eventfd(void)
 	return rc;
 }
 
+static bool is_ready(int fd, short events)
+{
+	struct pollfd p = { .fd = fd, .events = events };
+
+	return poll(&p, 1, 0) > 0 && (p.revents & events);
+}
+
 void sys_eventfd_signal(int fd)
 {
 	struct sys_name name;
 	uint64_t one = 1;
 	ssize_t rc;
 
-	/* EAGAIN: the count is at its end, so the reader is told anyway. */
+	/* A count at its end: the reader is told anyway. Asked for before each
+	 * try, since whoever else has the eventfd can take O_NONBLOCK from it;
+	 * an eventfd takes no RWF_NOWAIT for writing. */
 	do
-		rc = write(fd, &one, sizeof(one));
+		rc = is_ready(fd, POLLOUT) ? write(fd, &one, sizeof(one)) : 0;
 	while (rc < 0 && errno == EINTR);
 	SYS_TRACE(sys_result(rc), "eventfd_signal(%s)", sys_name(fd, &name));
+}
+
+/* Without O_NONBLOCK too. Not every kernel has RWF_NOWAIT for eventfds. */
+static ssize_t read_now(int fd, uint64_t *count)
+{
+	struct iovec v = { count, sizeof(*count) };
+	ssize_t rc = preadv2(fd, &v, 1, -1, RWF_NOWAIT);
+
+	if (rc < 0 && errno == EOPNOTSUPP)
+		rc = is_ready(fd, POLLIN) ? read(fd, count, sizeof(*count)) : 0;
+	return rc;
 }
 
 uint64_t sys_eventfd_drain(int fd)
@@ -49,7 +70,7 @@ uint64_t sys_eventfd_drain(int fd)
 	ssize_t rc;
 
 	do
-		rc = read(fd, &count, sizeof(count));
+		rc = read_now(fd, &count);
 	while (rc < 0 && errno == EINTR);
 	if (rc != sizeof(count))
 		count = 0;
@@ -59,9 +80,7 @@ uint64_t sys_eventfd_drain(int fd)
 
 bool sys_readable(int fd)
 {
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-
-	return poll(&p, 1, 0) > 0 && (p.revents & POLLIN);
+	return is_ready(fd, POLLIN);
 }
 
 int sys_epoll_create(void)

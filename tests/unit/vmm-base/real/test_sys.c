@@ -329,6 +329,25 @@ static void eventfd_counts_and_drains(void **state)
 	sys_close(&fd);
 }
 
+/* Whoever was given an eventfd may take O_NONBLOCK from it: the flag is the
+ * description's, not the descriptor's. */
+static void no_eventfd_makes_us_wait(void **state)
+{
+	const uint64_t full = UINT64_MAX - 1;
+	int fd = sys_eventfd();
+
+	assert_int_equal(fcntl(fd, F_SETFL, O_RDWR), 0);
+	(void)alarm(10); /* kills us if one waits */
+	assert_int_equal(sys_eventfd_drain(fd), 0);
+	assert_int_equal(write(fd, &full, sizeof(full)), sizeof(full));
+	sys_eventfd_signal(fd);
+	assert_int_equal(sys_eventfd_drain(fd), full);
+	sys_eventfd_signal(fd);
+	assert_int_equal(sys_eventfd_drain(fd), 1);
+	(void)alarm(0);
+	sys_close(&fd);
+}
+
 static void epoll_says_which_fd(void **state)
 {
 	int ep = sys_epoll_create(), fd = sys_eventfd();
@@ -522,6 +541,7 @@ int main(void)
 		cmocka_unit_test(closed_standard_fds_become_null),
 		cmocka_unit_test(host_facts_are_plausible),
 		cmocka_unit_test(eventfd_counts_and_drains),
+		cmocka_unit_test(no_eventfd_makes_us_wait),
 		cmocka_unit_test(epoll_says_which_fd),
 		cmocka_unit_test(timer_fires_once_and_can_be_disarmed),
 		cmocka_unit_test(sleep_takes_its_time),
