@@ -1,12 +1,40 @@
 /* Option strings: whatever is on the command line is taken apart in bounds. */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "vfio/device.h"
+#include "vfio/slot.h"
 #include "vmm/base/opt.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void must(bool ok)
+{
+	if (!ok)
+		abort();
+}
+
+/* What a function is told, and where it is put. */
+static void fuzz_function(const char *text)
+{
+	struct vfio_options o;
+	struct err e = ERR_NONE;
+	struct vfio_place p;
+
+	if (vfio_options_parse(text, &o, &e) == 0 ||
+	    vfio_user_options_parse(text, &o, &e) == 0)
+		must(o.place.slot <= PCI_MAX_PORTS &&
+		     (o.place.function < PCI_FUNCTIONS ||
+		      o.place.function == VFIO_ANY_FUNCTION));
+	if (vfio_slot_parse(text, &p, &e) == 0)
+		must(p.slot >= 1 && p.slot <= PCI_MAX_PORTS);
+	if (vfio_slot_parse_address(text, &p, &e) == 0)
+		must(p.slot >= 1 && p.slot <= PCI_MAX_PORTS &&
+		     p.function < PCI_FUNCTIONS);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -28,6 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		else
 			(void)opt_unknown(&o, "t, s", &e);
 	}
+	fuzz_function(text);
 	free(text);
 	return 0;
 }

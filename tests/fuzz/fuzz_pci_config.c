@@ -1,6 +1,6 @@
 /* tests/fuzz/fuzz_pci_config.c - a guest that does anything to config space
  *
- * Two root ports with a function each, one function on the root bus, both
+ * Two root ports with two functions and one, a function on the root bus, both
  * doors, BARs with MSI-X and MSI. The input is a list of accesses. After each
  * one, every BAR that is mapped is where its register says, inside an
  * aperture; at the end nothing is left.
@@ -11,7 +11,7 @@
 #include "pcie/msix.h"
 #include "tests/unit/pcie/board.h"
 
-enum { TOYS = 3, MSIX_AT = 0x60, MSI_AT = 0x80, ROOT = PCI_DEVFN(3, 0) };
+enum { TOYS = 4, MSIX_AT = 0x60, MSI_AT = 0x80, ROOT = PCI_DEVFN(3, 0) };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -109,10 +109,12 @@ static void scene_open(struct scene *s)
 				       (uint8_t)PCI_DEVFN(i + 1, 0), &e) == 0);
 		pci_port_plug(&s->ports[i], &s->toys[i].dev);
 	}
+	pci_port_plug_function(&s->ports[0], &s->toys[3].dev, 5);
 	must(pci_host_add(&s->b.host, &s->toys[2].dev, ROOT, &e) == 0);
 	must(pci_host_assign(&s->b.host, &e) == 0);
 	for (unsigned i = 0; i < 3; i++)
 		cfg_write(&s->b, i, i ? 0 : ROOT, PCI_COMMAND, 2, 7);
+	cfg_write(&s->b, 1, 5, PCI_COMMAND, 2, 7);
 }
 
 static void scene_close(struct scene *s)
@@ -157,7 +159,8 @@ static void do_step(struct scene *s, const struct step *p)
 	unsigned bus = p->bus % 4, devfn = places[p->devfn % 5];
 	uint64_t v = le64_get(p->value);
 
-	devfn = bus ? 0 : devfn;
+	if (bus != 0)
+		devfn = p->devfn & 0x80 ? 5 : 0;
 	switch (p->what % 8) {
 	case 0:
 	case 1:

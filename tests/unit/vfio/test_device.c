@@ -244,6 +244,62 @@ static void two_functions_in_two_ports_both_work(void **state)
 	bench_close(&b);
 }
 
+/* VFIO-CFG-08: in the guest's topology, whatever the host's device is, and
+ * through resets. */
+static void functions_of_one_slot_stay_one_device(void **state)
+{
+	struct fake_pci p = plain_function;
+	struct vfio_device *two;
+	struct vfio_function f;
+	struct pci_device *second;
+	struct bench b;
+	uint64_t at;
+
+	p.bdf = "0000:02:00.0";
+	p.group = 13;
+	p.header_type = 0x80;
+	fake_pci_add(&p);
+	fake_pci_add(&plain_function);
+	bench_vm(&b);
+	MUST(bench_attach(&b, &why));
+	if (bench_user) {
+		fake_user_add(&(struct fake_user){ .path = "/run/other",
+						   .bdf = p.bdf });
+		MUST(vfio_user_function("/run/other", &f, &why));
+	} else {
+		MUST(vfio_function_find(p.bdf, &f, &why));
+	}
+	MUST(vfio_device_open(&b.vm, b.iommu, &f, &b.o, &two, &why));
+	second = vfio_device_pci(two);
+	assert_int_equal(pci_config_read(second, PCI_HEADER_TYPE, 1), 0);
+	MUST(pci_host_open(&b.host, &b.vm, &bench_apertures, &why));
+	pci_port_init(&b.port, 1);
+	MUST(pci_host_add_port(&b.host, &b.port, 1 << 3, &why));
+	pci_port_plug_function(&b.port, b.pci, 0);
+	pci_port_plug_function(&b.port, second, 3);
+	MUST(pci_host_assign(&b.host, &why));
+	MUST(vfio_device_wire(b.dev, &why));
+	MUST(vfio_device_wire(two, &why));
+	decode_on(&b);
+	pci_config_write(second, PCI_COMMAND, 2, 6);
+	at = bar_at(&b, 0);
+	assert_non_null(fake_kvm_slot_at(at));
+	assert_non_null(fake_kvm_slot_at(pci_bar_address(second, 0)));
+	/* by function level reset, then by the bus */
+	pci_config_write(second, 0x70 + PCI_EXP_DEVCTL, 2,
+			 PCI_EXP_DEVCTL_BCR_FLR);
+	assert_non_null(fake_kvm_slot_at(at));
+	assert_int_equal(pci_config_read(second, PCI_HEADER_TYPE, 1), 0x80);
+	pci_config_write(&b.port.dev, PCI_BRIDGE_CONTROL, 2,
+			 PCI_BRIDGE_CTL_BUS_RESET);
+	assert_null(fake_kvm_slot_at(at));
+	pci_config_write(&b.port.dev, PCI_BRIDGE_CONTROL, 2, 0);
+	assert_int_equal(cfg_read(&b, PCI_HEADER_TYPE, 1), 0x80);
+	assert_int_equal(pci_config_read(second, PCI_HEADER_TYPE, 1), 0x80);
+	vfio_device_close(two);
+	bench_close(&b);
+}
+
 /* VFIO-CFG-26, in small; the fuzzer goes on from here */
 static void random_accesses_leave_nothing_behind(void **state)
 {
@@ -277,6 +333,7 @@ static const struct CMUnitTest both[] = {
 	FAKE_TEST(opening_unwinds_from_everywhere),
 	FAKE_TEST(wiring_fails_cleanly_at_every_call),
 	FAKE_TEST(two_functions_in_two_ports_both_work),
+	FAKE_TEST(functions_of_one_slot_stay_one_device),
 	FAKE_TEST(random_accesses_leave_nothing_behind),
 };
 
