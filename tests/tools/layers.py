@@ -27,6 +27,11 @@ ROOMS = {
     "vmm/machine": PCIE | {"firmware", "devices", "vfio"},
 }
 
+# A tool beside the rooms, and what it may include of them.
+TOOLS = {
+    "tests/card": ("tests/card/", "vmm/base/", "vfio/user_wire.h"),
+}
+
 # Who may know which part of the kernel.
 ABI = {
     "linux/kvm.h": {"vmm/base", "vmm", "vfio"},
@@ -101,6 +106,21 @@ def check_includes(path, room, text):
             yield line, f"{room} must not include {other}: \"{name}\""
 
 
+def check_tool(path, may, text):
+    for m in INCLUDE.finditer(text):
+        if m[1] == '"' and not m[2].startswith(may):
+            yield text.count("\n", 0, m.start()) + 1, f"a tool must not include \"{m[2]}\""
+    yield from check_size(text)
+
+
+def check_size(text):
+    for line, word in find(UNFINISHED, text):
+        yield line, f"{word}: say 'Not modelled: ...' with what follows from it"
+    lines = text.count("\n")
+    if lines > MAX_LINES:
+        yield lines, f"{lines} lines; {MAX_LINES} is the limit"
+
+
 def check_words(path, room, text, code):
     if not HOST_DOOR.match(path):
         if path != TRACE:
@@ -117,11 +137,7 @@ def check_words(path, room, text, code):
     if not re.search(r"/(x86_64|aarch64)/", path):
         for line, word in find(ARCH_NAME, code):
             yield line, f"{word}: architecture is a folder, not an #ifdef"
-    for line, word in find(UNFINISHED, text):
-        yield line, f"{word}: say 'Not modelled: ...' with what follows from it"
-    lines = text.count("\n")
-    if lines > MAX_LINES:
-        yield lines, f"{lines} lines; {MAX_LINES} is the limit"
+    yield from check_size(text)
 
 
 def circles(graph):
@@ -145,17 +161,21 @@ def circles(graph):
     return out
 
 
-def sources():
+def sources(folders):
     seen = set()
-    for room in ROOMS:
-        for top, _, names in os.walk(room):
+    for folder in folders:
+        for top, _, names in os.walk(folder):
             seen.update(os.path.join(top, n) for n in names if n.endswith((".c", ".h")))
     return sorted(seen)
 
 
 def main():
     bad, graph = [], {}
-    for path in sources():
+    for tool, may in TOOLS.items():
+        for path in sources([tool]):
+            with open(path, encoding="utf-8") as f:
+                bad += [f"{path}:{line}: {what}" for line, what in check_tool(path, may, f.read())]
+    for path in sources(ROOMS):
         with open(path, encoding="utf-8") as f:
             text = f.read()
         room = room_of(path)
