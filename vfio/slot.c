@@ -68,8 +68,7 @@ static bool take_address(const char *at, struct address *a)
 		if (!take_number(&at, 16, 0x1f, &a->device))
 			return false;
 	}
-	return a->bus <= 0xff && a->device <= 0x1f &&
-	       take_function(&at, &a->function);
+	return take_function(&at, &a->function);
 }
 
 /* An endpoint on the root bus would have to say that it is integrated, and to
