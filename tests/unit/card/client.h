@@ -65,6 +65,17 @@ static inline void client_close(struct client *c)
 	free(c->in.payload);
 }
 
+/* What the server's thread may be changing, it is read with the lock. */
+#define LOCKED(c, what)                               \
+	__extension__({                               \
+		typeof(what) locked_;                 \
+                                                      \
+		pthread_mutex_lock(&(c)->b.f.lock);   \
+		locked_ = (what);                     \
+		pthread_mutex_unlock(&(c)->b.f.lock); \
+		locked_;                              \
+	})
+
 static inline void send_fds(struct client *c, const void *p, size_t n,
 			    const int *fds, unsigned n_fds)
 {

@@ -202,7 +202,7 @@ static void a_reset_may_take_its_time(void **state)
 	struct client c;
 
 	client_start(&c, two_kinds);
-	c.b.f.faults.reset_ms = 50;
+	(void)LOCKED(&c, c.b.f.faults.reset_ms = 50);
 	before = function_now();
 	assert_int_equal(ask(&c, USER_DEVICE_RESET, NULL, 0), 0);
 	assert_true(function_now() - before >= 50);

@@ -35,9 +35,9 @@ static void switches_turn_on_and_off(void **state)
 	assert_string_equal(tell(&c, "pf0 loop off"), "ok");
 	assert_int_equal(read32(&c, CONFIG, 0x70) >> 8 & 0xff, 0);
 	assert_string_equal(tell(&c, "pf0 dma-bad on"), "ok");
-	assert_true(c.b.f.faults.dma_bad);
+	assert_true(LOCKED(&c, c.b.f.faults.dma_bad));
 	assert_string_equal(tell(&c, "pf0 hang"), "ok");
-	assert_true(c.b.f.faults.hang);
+	assert_true(LOCKED(&c, c.b.f.faults.hang));
 	client_close(&c);
 }
 
@@ -50,10 +50,10 @@ static void numbers_are_taken(void **state)
 	assert_string_equal(tell(&c, "pf0 irq double 4"), "ok");
 	assert_string_equal(tell(&c, "pf0 reset-delay 5"), "ok");
 	assert_string_equal(tell(&c, "pf0 dma-stall 6"), "ok");
-	assert_int_equal(c.b.f.irqs.lose, 3);
-	assert_int_equal(c.b.f.irqs.twice, 4);
-	assert_int_equal(c.b.f.faults.reset_ms, 5);
-	assert_int_equal(c.b.f.faults.stall_ms, 6);
+	assert_int_equal(LOCKED(&c, c.b.f.irqs.lose), 3);
+	assert_int_equal(LOCKED(&c, c.b.f.irqs.twice), 4);
+	assert_int_equal(LOCKED(&c, c.b.f.faults.reset_ms), 5);
+	assert_int_equal(LOCKED(&c, c.b.f.faults.stall_ms), 6);
 	client_close(&c);
 }
 

@@ -61,9 +61,10 @@ static void a_broken_unmask_descriptor_is_dropped(void **state)
 		 pair[0]);
 	close(pair[0]);
 	close(pair[1]);
-	for (unsigned i = 0; i < 100 && c.b.f.irqs.unmask_fd >= 0; i++)
+	for (unsigned i = 0; i < 100 && LOCKED(&c, c.b.f.irqs.unmask_fd) >= 0;
+	     i++)
 		(void)read32(&c, CONFIG, 0);
-	assert_int_equal(c.b.f.irqs.unmask_fd, -1);
+	assert_int_equal(LOCKED(&c, c.b.f.irqs.unmask_fd), -1);
 	client_close(&c);
 }
 
@@ -267,7 +268,7 @@ static void a_bad_engine_asks_for_what_is_not_mapped(void **state)
 
 	client_start(&c, two_kinds);
 	set32(&c, CONFIG, 4, 6);
-	c.b.f.faults.dma_bad = true;
+	(void)LOCKED(&c, c.b.f.faults.dma_bad = true);
 	order(&c, CARD_OP_TO_CARD, 0x2000, 0, 4);
 	q = expect_dma(&c, USER_DMA_READ);
 	assert_true(le64_get(q.address) > UINT64_C(1) << 57);
@@ -283,7 +284,7 @@ static void a_stalled_operation_begins_late(void **state)
 
 	client_start(&c, two_kinds);
 	set32(&c, CONFIG, 4, 6);
-	c.b.f.faults.stall_ms = 60;
+	(void)LOCKED(&c, c.b.f.faults.stall_ms = 60);
 	before = function_now();
 	order(&c, CARD_OP_IRQ, 0, 0, 0);
 	assert_int_equal(wait_status(&c), CARD_STATUS_OK);
@@ -310,7 +311,7 @@ static void a_hanging_function_answers_nothing_and_lets_clients_go(void **state)
 	p = (struct pollfd){ .fd = c.fd, .events = POLLIN };
 	while (poll(&p, 1, 50) == 1)
 		assert_int_equal(link_receive(c.fd, &c.in), 0);
-	assert_true(c.b.f.counts.reads < 3);
+	assert_true(LOCKED(&c, c.b.f.counts.reads) < 3);
 	client_close(&c);
 	assert_false(c.b.f.faults.hang);
 }
