@@ -97,18 +97,49 @@ static int receive(struct server *s)
 	}
 }
 
+/* Without waiting: who gave the descriptor may have read it already. */
+static bool drain(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	uint64_t n;
+
+	return poll(&p, 1, 0) == 1 && p.revents & POLLIN &&
+	       read(fd, &n, sizeof(n)) > 0;
+}
+
 /* -------- DMA by message -------- */
+
+/* While the function hangs: until it does not, or the client is gone. */
+static int hang(struct server *s)
+{
+	for (;;) {
+		struct pollfd p[] = { { .fd = s->client },
+				      { .fd = s->wake, .events = POLLIN } };
+		bool hangs;
+
+		pthread_mutex_lock(&s->f->lock);
+		hangs = s->f->faults.hang;
+		pthread_mutex_unlock(&s->f->lock);
+		if (!hangs)
+			return 0;
+		if (poll(p, ARRAY_LEN(p), -1) > 0 && p[0].revents)
+			return -ECONNRESET;
+		(void)drain(s->wake);
+	}
+}
 
 /* Wait for the reply to @l; commands that come first are answered. */
 static int wait_reply(struct server *s, const struct letter *l)
 {
 	for (;;) {
-		int rc = receive(s);
+		int rc = hang(s);
 
 		if (rc == 0)
-			rc = command(s);
-		else if (rc == 1)
+			rc = receive(s);
+		if (rc == 1)
 			break;
+		if (rc == 0)
+			rc = command(s);
 		if (rc < 0)
 			return rc;
 	}
@@ -221,16 +252,6 @@ static int prepare(struct server *s, struct pollfd p[SOURCES])
 		wait = f->due > now ? (int)(f->due - now) : 0;
 	pthread_mutex_unlock(&f->lock);
 	return wait;
-}
-
-/* Without waiting: who gave the descriptor may have read it already. */
-static bool drain(int fd)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	uint64_t n;
-
-	return poll(&p, 1, 0) == 1 && p.revents & POLLIN &&
-	       read(fd, &n, sizeof(n)) > 0;
 }
 
 /* One that never ends being readable, or is broken, is not listened to. */

@@ -316,6 +316,25 @@ static void a_hanging_function_answers_nothing_and_lets_clients_go(void **state)
 	assert_false(c.b.f.faults.hang);
 }
 
+/* The same while the server itself waits for an answer. */
+static void a_function_may_hang_during_a_message(void **state)
+{
+	struct user_region_access q = access_of(CONFIG, 0, 4);
+	struct pollfd p;
+	struct client c;
+
+	start_by_message(&c, 4);
+	(void)expect_dma(&c, USER_DMA_READ);
+	(void)LOCKED(&c, c.b.f.faults.hang = true);
+	for (unsigned i = 0; i < 3; i++)
+		tell_fds(&c, USER_REGION_READ, 0, &q, sizeof(q), NULL, 0);
+	p = (struct pollfd){ .fd = c.fd, .events = POLLIN };
+	while (poll(&p, 1, 50) == 1)
+		assert_int_equal(link_receive(c.fd, &c.in), 0);
+	assert_true(LOCKED(&c, c.b.f.counts.reads) < 3);
+	client_close(&c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -332,6 +351,7 @@ int main(void)
 		cmocka_unit_test(a_stalled_operation_begins_late),
 		cmocka_unit_test(
 			a_hanging_function_answers_nothing_and_lets_clients_go),
+		cmocka_unit_test(a_function_may_hang_during_a_message),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
