@@ -28,6 +28,7 @@ BDF  ?=
 VIA  ?=
 # Which tiers of check; default all.
 TIERS ?=
+CHECK_ALL ?=
 
 ifeq ($(SAN),fuzz)
 CC := clang
@@ -264,7 +265,7 @@ lint: lint-quick errors tidy cppcheck analyze
 
 # ---- the other tiers, and everything ---------------------------------------
 
-.PHONY: guest rig demo check deps
+.PHONY: guest rig demo check check-all deps
 guest: $(ARCHIVES)
 	$(Q)+O=$(O) tests/guest/run
 
@@ -279,7 +280,10 @@ demo:
 # What could not be installed fails the tiers that need it, not the others.
 check:
 	-$(Q)tests/tools/deps
-	$(Q)O=$(O) tests/tools/check $(TIERS)
+	$(Q)O=$(O) CHECK_ALL=$(CHECK_ALL) tests/tools/check $(TIERS)
+
+check-all:
+	$(Q)$(MAKE) --no-print-directory CHECK_ALL=1 check
 
 deps:
 	$(Q)tests/tools/deps
@@ -321,6 +325,7 @@ help:
 #  all          build/minivmm (O=dir builds elsewhere, V=1 shows commands)
 #  check        everything there is; installs what is missing (as root);
 #               TIERS="lint unit" for some of it
+#  check-all    the slow rig cases too
 #  unit         unit tests; SAN=asan (with ubsan) and SAN=tsan are variants
 #  guest        small guests on this machine's /dev/kvm
 #  rig          real guests and devices, nested; CASE=nvme for one

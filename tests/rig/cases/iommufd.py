@@ -59,7 +59,7 @@ case = Case(
     limit=240,
 )
 
-variants = {"": {}, "-amd": {"iommu": "amd"}}
+variants = {"": {}, "-amd": {"iommu": "amd", "slow": True}}
 
 
 def judge(r):

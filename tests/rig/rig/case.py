@@ -46,6 +46,7 @@ class Case:
     host_files: object = field(default_factory=dict)    # function of the kernel; for L1
     lspci: bool = False          # L2 has lspci
     with_vmlinux: bool = False   # L1 has the kernel as ELF, /l2/vmlinux
+    slow: bool = False           # only when asked for by name, or --all
     only: tuple = ()             # VMMs this is for; empty: all
     l0_machine: str = "q35"
     cards: tuple = ()            # of card.Card, in L0

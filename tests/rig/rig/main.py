@@ -47,6 +47,7 @@ def parse(argv, cases):
     p.add_argument("--vmm", choices=VMMS, default="minivmm",
                    help="what runs in L1: minivmm (build/minivmm or MINIVMM=FILE), "
                         "Debian's qemu, or kvmtool (LKVM=FILE)")
+    p.add_argument("--all", action="store_true", help="slow cases too")
     p.add_argument("--list", action="store_true", help="print the cases and what they show")
     p.add_argument("--measure", action="store_true",
                    help="count exits and measure the start of the chosen VMM, with nvme (default) or e1000e")
@@ -229,7 +230,8 @@ def main(argv):
             return demo.run_user(rig)
         if args.measure:
             return measure.run(rig, args)
-        return run_cases(rig, {n: cases[n] for n in args.case or cases}, args)
+        return run_cases(rig, {n: m for n, m in cases.items()
+                               if (n in args.case if args.case else args.all or not m.case.slow)}, args)
     finally:
         if not args.keep:
             shutil.rmtree(os.path.join(CACHE, "run"), ignore_errors=True)
