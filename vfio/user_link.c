@@ -49,8 +49,10 @@ const char *user_command_name(unsigned command)
 static void hold(struct user_link *l)
 {
 	pthread_mutex_lock(&l->lock);
+	l->waiting++;
 	while (l->busy)
 		pthread_cond_wait(&l->freed, &l->lock);
+	l->waiting--;
 	l->busy = true;
 	/* what comes now is for us, the loop need not wake up */
 	if (l->watch.listed)
@@ -58,14 +60,16 @@ static void hold(struct user_link *l)
 	pthread_mutex_unlock(&l->lock);
 }
 
-/* @f (may be NULL) is armed when it is free again, whoever held it. */
+/* @f (may be NULL) is armed when it is free again, whoever held it. Who waits
+ * comes first: the loop is back before another thread has woken up, and a
+ * server that always has something to say would keep that one out for ever. */
 static bool try_hold(struct user_link *l, struct loop_fd *f)
 {
 	bool mine;
 
 	pthread_mutex_lock(&l->lock);
-	mine = !l->busy;
-	l->busy = true;
+	mine = !l->busy && l->waiting == 0;
+	l->busy = l->busy || mine;
 	if (f)
 		l->rearm = f;
 	pthread_mutex_unlock(&l->lock);

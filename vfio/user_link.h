@@ -50,6 +50,7 @@ struct user_link {
 	pthread_mutex_t lock;
 	pthread_cond_t freed;
 	bool busy;	       /* somebody sends or receives */
+	unsigned waiting;      /* threads that want to */
 	struct loop_fd watch;  /* of the socket, one shot */
 	struct loop_fd *rearm; /* another one shot, when it is free */
 
