@@ -56,15 +56,15 @@ static void check(const struct words *w, const struct config *c)
 	must(c->mem >= 64 << 20 && c->mem % (2 << 20) == 0);
 	must(c->mem <= sys_memory_total());
 	must(c->cpus >= 1 && c->cpus <= 255);
-	must(c->n_vfio <= CONFIG_MAX_VFIO);
+	must(c->n_functions <= CONFIG_MAX_FUNCTIONS);
 	must(c->debug_exit >= -1 && c->debug_exit <= 0xffff);
 	must_be_ours(w, c->kernel);
 	must_be_ours(w, c->initrd);
 	must_be_ours(w, c->trace);
 	must_be_ours(w, c->log_level);
 	must_be_ours(w, c->dump_dtb);
-	for (unsigned i = 0; i < c->n_vfio; i++)
-		must_be_ours(w, c->vfio[i]);
+	for (unsigned i = 0; i < c->n_functions; i++)
+		must_be_ours(w, c->function[i].text);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
