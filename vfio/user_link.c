@@ -16,7 +16,8 @@
 
 enum {
 	SLICE_MS = 100,
-	LAST_MS = 1000,	  /* patience once the VM ends */
+	LAST_MS = 2000,	  /* patience once the VM ends, with all servers */
+	LEAST_MS = 200,	  /* with each, however late it is asked */
 	IDLE_ROUNDS = 16, /* messages before other handlers have their turn */
 	MS = 1000000,	  /* nanoseconds */
 };
@@ -179,18 +180,33 @@ static void post(struct user_link *l, const struct user_request *r)
 			 r->n_fds);
 }
 
+/* When every call has to be over. One limit for all that is said after the VM's
+ * end: tidying up takes some ten requests, and there may be thirty servers. */
+static uint64_t last_moment(struct user_link *l, uint64_t now)
+{
+	uint64_t stopped = loop_stopped_at(l->loop);
+	uint64_t least = now + (uint64_t)LEAST_MS * MS;
+
+	if (stopped == 0)
+		return UINT64_MAX;
+	if (l->last_ns == 0) {
+		l->last_ns = stopped + (uint64_t)LAST_MS * MS;
+		if (l->last_ns < least)
+			l->last_ns = least;
+	}
+	return l->last_ns;
+}
+
 /* Wait for @events (0: for nothing), or a part of what is left until *end. */
 static int wait_slice(struct user_link *l, const struct user_request *r,
 		      uint32_t events, uint64_t *end, struct err *e)
 {
 	uint64_t now = sys_now_ns();
-	uint64_t last = now + (uint64_t)LAST_MS * MS;
+	uint64_t last = last_moment(l, now);
 	uint64_t ms;
 	int rc;
 
-	/* Pairs with the release in loop_stop. */
-	if (atomic_load_explicit(&l->loop->stop, memory_order_acquire) &&
-	    *end > last)
+	if (*end > last)
 		*end = last;
 	if (now >= *end)
 		return err_set(e, -ETIMEDOUT,

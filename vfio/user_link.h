@@ -58,6 +58,8 @@ struct user_link {
 	bool dead;
 	struct err why; /* it is dead */
 	uint16_t id;	/* of the last request */
+	/* Calls end then at the latest; 0: the VM has not ended yet. */
+	uint64_t last_ns;
 };
 
 /* A request; zeroes mean "none". */

@@ -97,7 +97,17 @@ int loop_run(struct loop *l, struct err *e)
 
 void loop_stop(struct loop *l)
 {
+	uint64_t never = 0;
+
+	atomic_compare_exchange_strong_explicit(
+		&l->stop_ns, &never, sys_now_ns(), memory_order_relaxed,
+		memory_order_relaxed);
 	atomic_store_explicit(&l->stop, true, memory_order_release);
 	if (l->wake_fd >= 0)
 		sys_eventfd_signal(l->wake_fd);
+}
+
+uint64_t loop_stopped_at(struct loop *l)
+{
+	return atomic_load_explicit(&l->stop_ns, memory_order_relaxed);
 }

@@ -31,6 +31,7 @@ struct loop {
 	int wake_fd; /* eventfd */
 	struct loop_fd wake;
 	atomic_bool stop;
+	_Atomic uint64_t stop_ns; /* sys_now_ns when it was; 0: not yet */
 };
 
 #define LOOP_EMPTY ((struct loop){ .epfd = -1, .wake_fd = -1 })
@@ -47,5 +48,7 @@ void loop_remove(struct loop *l, struct loop_fd *f); /* safe if not added */
 int loop_run(struct loop *l, struct err *e);
 /* Any thread, any number of times, also before loop_run. */
 void loop_stop(struct loop *l);
+/* When that was first called; 0: not yet. Any thread. */
+uint64_t loop_stopped_at(struct loop *l);
 
 #endif
