@@ -112,14 +112,16 @@ static void error_reported(struct loop_fd *f, uint32_t events)
 			    vfio_name(d));
 		return;
 	}
-	pthread_mutex_lock(&d->pci.lock);
-	pci_bars_unmap(&d->pci);
-	pthread_mutex_unlock(&d->pci.lock);
 	(void)err_set(&e, -EIO,
 		      "vfio: %s: the function reported an uncorrectable error",
 		      vfio_name(d));
 	err_hint(&e, "dmesg of the host has the details (AER)");
+	/* Before the lock: who holds it may wait for this very function, and
+	 * waits no longer once the VM ends. */
 	vm_stop(d->vm, VM_FAILED, 0, &e);
+	pthread_mutex_lock(&d->pci.lock);
+	pci_bars_unmap(&d->pci);
+	pthread_mutex_unlock(&d->pci.lock);
 }
 
 static void release_wanted(struct loop_fd *f, uint32_t events)

@@ -486,6 +486,39 @@ static void an_error_report_ends_the_vm(void **state)
 	bench_close(&b);
 }
 
+static void *event_loop(void *arg)
+{
+	struct bench *b = arg;
+	struct err e = ERR_NONE;
+
+	assert_int_equal(loop_run(&b->vm.loop, &e), 0);
+	return NULL;
+}
+
+/* A vCPU may be in the middle of a reset, for half a minute: of a server that
+ * reports an error and then hangs, for instance. */
+static void an_error_report_does_not_wait_for_a_vcpu(void **state)
+{
+	bool stopping = false;
+	struct bench b;
+	pthread_t loop;
+
+	bench_open(&b, &plain_function);
+	decode_on(&b);
+	pthread_mutex_lock(&b.dev->pci.lock);
+	assert_int_equal(pthread_create(&loop, NULL, event_loop, &b), 0);
+	assert_true(fake_pci_interrupt(BDF, VFIO_PCI_ERR_IRQ_INDEX, 0));
+	for (unsigned i = 0; i < 200 && !stopping; i++) {
+		sys_sleep_ms(10);
+		stopping = vm_stopping(&b.vm);
+	}
+	pthread_mutex_unlock(&b.dev->pci.lock);
+	pthread_join(loop, NULL);
+	assert_true(stopping);
+	assert_false(shown(&b));
+	bench_close(&b);
+}
+
 static void a_release_request_is_only_said(void **state)
 {
 	struct bench b;
@@ -518,6 +551,7 @@ static const struct CMUnitTest both[] = {
 	FAKE_TEST(a_function_that_comes_back_is_well),
 	FAKE_TEST(it_may_vanish_at_any_step),
 	FAKE_TEST(an_error_report_ends_the_vm),
+	FAKE_TEST(an_error_report_does_not_wait_for_a_vcpu),
 	FAKE_TEST(a_release_request_is_only_said),
 };
 
