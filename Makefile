@@ -228,6 +228,11 @@ globals: $(ARCHIVES) $(B)/libcard.a
 errors:
 	$(Q)tests/tools/errors-check
 
+# docs/requirements.md names the tests of each; tests/tools/requirements writes.
+.PHONY: requirements
+requirements:
+	$(Q)tests/tools/requirements --check
+
 # The analysers look at one file at a time, and again only after a change.
 .PHONY: tidy cppcheck analyze
 tidy: $(SOURCES:%=$(B)/tidy/%.ok)
@@ -261,7 +266,7 @@ $(B)/analyze/%.c.ok: $(B)/%.o
 
 .PHONY: lint lint-quick
 lint-quick: layers headers fmt-check globals
-lint: lint-quick errors tidy cppcheck analyze
+lint: lint-quick errors requirements tidy cppcheck analyze
 
 # ---- the other tiers, and everything ---------------------------------------
 
@@ -338,6 +343,7 @@ help:
 #  fmt          format the sources; fmt-check only says where they are not
 #  globals      no writable globals
 #  errors       every error sentence is explained in docs/errors.md
+#  requirements docs/requirements.md names the tests that there are
 #  cover        how much of each file the unit tests run
 #  deps         install the Debian packages that building and testing need
 #  install      into PREFIX=/usr/local, below DESTDIR=
