@@ -82,6 +82,15 @@ static int take_all(const json_t *caps, struct user_limits *l, struct err *e)
 	return 0;
 }
 
+/* The parser quotes the server's bytes, and the sentence may go to a terminal:
+ * what is not plain text becomes dots. */
+static void make_plain(char *text)
+{
+	for (; *text != '\0'; text++)
+		if (*text < ' ' || *text > '~')
+			*text = '.';
+}
+
 static int parse(const char *text, size_t n, struct user_limits *out,
 		 struct err *e)
 {
@@ -97,10 +106,12 @@ static int parse(const char *text, size_t n, struct user_limits *out,
 			       "text, without an end or too many",
 			       n);
 	root = json_loads(text, JSON_REJECT_DUPLICATES, &why);
-	if (!root)
+	if (!root) {
+		make_plain(why.text);
 		return err_set(e, -EPROTO,
 			       "the server's version message is no JSON: %s",
 			       why.text);
+	}
 	if (json_is_object(root))
 		rc = take_all(json_object_get(root, "capabilities"), out, e);
 	else

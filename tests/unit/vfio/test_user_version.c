@@ -170,6 +170,24 @@ static void text_that_is_no_json_is_refused(void **state)
 	}
 }
 
+/* Else a server could talk to the operator's terminal. */
+static void a_sentence_has_no_bytes_for_a_terminal(void **state)
+{
+	static const char *const texts[] = { "{\"capabilities\":\x1b]0;x",
+					     "\"\xc2\x9b"
+					     "31m",
+					     "{\n\r\b\x7f", "\x1b[2J" };
+
+	for (unsigned i = 0; i < ARRAY_LEN(texts); i++) {
+		struct user_limits l;
+		struct err e = ERR_NONE;
+
+		assert_int_equal(read_text(texts[i], &l, &e), -EPROTO);
+		for (const char *c = e.text; *c != '\0'; c++)
+			assert_in_range(*c, ' ', '~');
+	}
+}
+
 static void nesting_without_end_is_refused(void **state)
 {
 	char deep[16000];
@@ -205,7 +223,8 @@ int main(void)
 		FAKE_TEST(a_short_message_is_refused),
 		FAKE_TEST(senseless_limits_are_refused_by_name),
 		FAKE_TEST(text_that_is_no_json_is_refused),
-		FAKE_TEST(nesting_without_end_is_refused),
+		cmocka_unit_test(a_sentence_has_no_bytes_for_a_terminal),
+		cmocka_unit_test(nesting_without_end_is_refused),
 		FAKE_TEST(text_without_end_or_too_long_is_refused),
 	};
 
