@@ -93,6 +93,7 @@ static void expect(const struct resource *r, enum resource_kind kind,
 	assert_int_equal(r->flags, flags);
 }
 
+/* VFIO-KVM-15 */
 static void bridge_produces_its_windows(void **state)
 {
 	struct resources c;
@@ -129,6 +130,7 @@ static void one_bus_and_a_window_to_4_gib(void **state)
 	expect(&c.r[3], RES_MEMORY, 0xc0000000, 0x40000000, PRODUCER_FIXED);
 }
 
+/* VFIO-KVM-16 */
 static void ecam_and_power_are_motherboard_resources(void **state)
 {
 	struct resources c;
@@ -216,6 +218,7 @@ static void check_routing(unsigned scene)
 	}
 }
 
+/* VFIO-KVM-17 */
 static void every_pin_of_the_root_bus_is_routed(void **state)
 {
 	check_routing(PC);
@@ -250,6 +253,7 @@ static void the_pcie_capability_is_granted(void **state)
 	assert_int_equal(le32_load(r + 8), 0x10);
 }
 
+/* VFIO-KVM-15 */
 static void what_ports_lack_is_never_granted(void **state)
 {
 	const uint8_t *r = osc(OSC_OTHER, 3);

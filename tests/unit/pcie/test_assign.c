@@ -148,6 +148,7 @@ static const struct spec gpu[] = {
 	{ PCI_BAR_MEM64, true, 32 * MIB },
 };
 
+/* VFIO-BAR-17 */
 static void eight_functions_with_256_gib_fit_into_46_bits(void **state)
 {
 	struct pci_apertures ap = board_apertures;
@@ -171,6 +172,7 @@ static void eight_functions_with_256_gib_fit_into_46_bits(void **state)
 	fleet_close(&fleet);
 }
 
+/* VFIO-KVM-18 */
 static void windows_cover_the_child_exactly(void **state)
 {
 	static const struct spec s[] = {
@@ -192,6 +194,7 @@ static void windows_cover_the_child_exactly(void **state)
 	fleet_close(&fleet);
 }
 
+/* VFIO-BAR-12 */
 static void small_bars_never_share_a_page(void **state)
 {
 	static const struct spec s[] = {
@@ -269,6 +272,7 @@ static void sizes_beyond_2_to_the_64_are_refused_not_wrapped(void **state)
 	fleet_close(&fleet);
 }
 
+/* VFIO-BAR-14 */
 static void function_that_finds_no_io_space_goes_without(void **state)
 {
 	static const struct spec s[] = { { PCI_BAR_IO, false, 32 },
@@ -389,6 +393,7 @@ static void random_function(struct fleet *f, uint32_t *seed)
 	fleet_add(f, s, PCI_BARS);
 }
 
+/* VFIO-KVM-18 */
 static void any_fleet_fits_into_what_it_demanded(void **state)
 {
 	uint32_t seed = 1234;

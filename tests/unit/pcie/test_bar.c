@@ -25,7 +25,8 @@ static void type_bits_are_those_of_the_kind(void **state)
 	close_scene(&s);
 }
 
-/* Linux __pci_read_base: ones, read, restore, each half for itself. */
+/* Linux __pci_read_base: ones, read, restore, each half for itself.
+ * VFIO-CFG-10 */
 static void linux_sizes_every_bar(void **state)
 {
 	static const struct {
@@ -54,7 +55,8 @@ static void linux_sizes_every_bar(void **state)
 	close_scene(&s);
 }
 
-/* EDK2 PciBusDxe: ones to the low half, read, then to the high half. */
+/* EDK2 PciBusDxe: ones to the low half, read, then to the high half.
+ * VFIO-CFG-10 */
 static void both_halves_at_once_give_the_size_in_any_order(void **state)
 {
 	struct scene s;
@@ -70,6 +72,7 @@ static void both_halves_at_once_give_the_size_in_any_order(void **state)
 	close_scene(&s);
 }
 
+/* VFIO-CFG-10 */
 static void unimplemented_bar_reads_zero(void **state)
 {
 	struct board b;
@@ -87,6 +90,7 @@ static void unimplemented_bar_reads_zero(void **state)
 	board_close(&b);
 }
 
+/* VFIO-BAR-05 */
 static void sizing_with_decode_on_unmaps_and_returns(void **state)
 {
 	struct scene s;
@@ -107,6 +111,7 @@ static void sizing_with_decode_on_unmaps_and_returns(void **state)
 	close_scene(&s);
 }
 
+/* VFIO-CFG-02, VFIO-CFG-06 */
 static void command_in_any_width_decodes_the_same(void **state)
 {
 	static const struct {
@@ -167,6 +172,7 @@ static void register_bits_below_the_size_stay_zero(void **state)
 	close_scene(&s);
 }
 
+/* VFIO-BAR-14 */
 static void each_kind_obeys_its_own_command_bit(void **state)
 {
 	struct scene s;
@@ -214,6 +220,7 @@ static void function_not_in_d0_does_not_decode(void **state)
 	close_scene(&s);
 }
 
+/* VFIO-BAR-06, VFIO-ERR-06 */
 static void halves_written_apart_pass_through_garbage(void **state)
 {
 	struct scene s;
@@ -230,6 +237,7 @@ static void halves_written_apart_pass_through_garbage(void **state)
 	close_scene(&s);
 }
 
+/* VFIO-ERR-06 */
 static void address_that_wraps_is_not_decoded(void **state)
 {
 	static const uint64_t bad[] = {
@@ -253,6 +261,7 @@ static void address_that_wraps_is_not_decoded(void **state)
 	close_scene(&s);
 }
 
+/* VFIO-BAR-07, VFIO-ERR-06 */
 static void bar_over_ram_or_ecam_stays_unmapped(void **state)
 {
 	struct scene s;
@@ -305,6 +314,7 @@ static void two_bars_of_a_function_swap_places(void **state)
 	close_scene(&s);
 }
 
+/* VFIO-BAR-07 */
 static void first_of_two_functions_wins_until_it_moves(void **state)
 {
 	struct scene s;
@@ -354,6 +364,7 @@ static void unmap_takes_all_away(void **state)
 	close_scene(&s);
 }
 
+/* VFIO-BAR-13 */
 static void accesses_reach_the_device_in_aligned_pieces(void **state)
 {
 	struct scene s;

@@ -149,6 +149,7 @@ static void by_cf8_they_are_found_too(void **state)
 	close_scene(&s);
 }
 
+/* VFIO-CFG-08 */
 static void headers_say_whether_there_are_several(void **state)
 {
 	struct pci_port p;
@@ -171,7 +172,7 @@ static void headers_say_whether_there_are_several(void **state)
 }
 
 /* PCIe 6.2 7.5.3: one link; the lowest function that tells of it is believed,
- * and no payload that one of them takes is held up. */
+ * and no payload that one of them takes is held up. VFIO-CFG-15 */
 static void link_is_the_first_ones_and_payload_the_largest(void **state)
 {
 	struct scene s;

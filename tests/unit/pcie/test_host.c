@@ -33,6 +33,7 @@ static void bridges_are_where_guests_look(void **state)
 	board_close(&b);
 }
 
+/* VFIO-CFG-04, VFIO-KVM-16 */
 static void absent_functions_read_ones(void **state)
 {
 	struct board b;
@@ -60,6 +61,7 @@ static void ecam_ends_after_256_buses(void **state)
 	board_close(&b);
 }
 
+/* VFIO-CFG-02, VFIO-KVM-16 */
 static void ecam_accesses_of_any_width_and_place_are_little_endian(void **state)
 {
 	struct board b;
@@ -92,6 +94,7 @@ static void ecam_accesses_of_any_width_and_place_are_little_endian(void **state)
 	board_close(&b);
 }
 
+/* VFIO-CFG-04 */
 static void both_doors_show_one_state(void **state)
 {
 	struct board b;
@@ -136,6 +139,7 @@ static void crooked_data_port_accesses_are_split(void **state)
 	board_close(&b);
 }
 
+/* VFIO-CFG-04 */
 static void data_port_is_dead_without_the_enable_bit(void **state)
 {
 	struct board b;
@@ -151,6 +155,7 @@ static void data_port_is_dead_without_the_enable_bit(void **state)
 	board_close(&b);
 }
 
+/* VFIO-CFG-04 */
 static void latch_takes_only_dwords(void **state)
 {
 	struct board b;
@@ -313,6 +318,7 @@ static void multifunction_bit_tells_the_truth(void **state)
 	board_close(&b);
 }
 
+/* VFIO-KVM-17 */
 static void pins_are_wired_as_the_tables_say(void **state)
 {
 	struct pci_port p;

@@ -128,6 +128,7 @@ static void program(struct scene *s, unsigned len, uint32_t data)
 		put(s, PCI_MSI_FLAGS, len, get_flags(s) | 1u);
 }
 
+/* VFIO-MSI-02 */
 static void every_layout_works_in_every_width(void **state)
 {
 	for (unsigned i = 0; i < ARRAY_LEN(layouts); i++) {
@@ -170,6 +171,7 @@ static void only_enable_count_address_and_data_are_writable(void **state)
 	}
 }
 
+/* VFIO-MSI-01 */
 static void several_vectors_number_the_low_bits(void **state)
 {
 	struct scene s;
@@ -220,6 +222,7 @@ static void enable_is_one_commit_and_one_start(void **state)
 	close_scene(&s);
 }
 
+/* VFIO-MSI-01 */
 static void source_with_fewer_vectors_is_asked_again(void **state)
 {
 	struct scene s;
@@ -270,6 +273,7 @@ static void failing_source_leaves_msi_off(void **state)
 	close_scene(&s);
 }
 
+/* VFIO-MSI-02 */
 static void message_changes_while_enabled(void **state)
 {
 	struct scene s;
@@ -284,6 +288,7 @@ static void message_changes_while_enabled(void **state)
 	close_scene(&s);
 }
 
+/* VFIO-MSI-02 */
 static void count_changed_while_enabled_restarts(void **state)
 {
 	struct scene s;
@@ -316,6 +321,7 @@ static void refused_message_stays_pending_until_it_is_right(void **state)
 	close_scene(&s);
 }
 
+/* VFIO-MSI-03 */
 static void source_stops_before_its_routes_go(void **state)
 {
 	struct scene s;

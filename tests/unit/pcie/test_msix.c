@@ -3,6 +3,7 @@
 
 /* -------- vectors -------- */
 
+/* VFIO-MSIX-02, VFIO-OPEN-17 */
 static void enable_ties_no_vector(void **state)
 {
 	struct scene *s = open_scene(2048);
@@ -17,6 +18,7 @@ static void enable_ties_no_vector(void **state)
 	close_scene(s);
 }
 
+/* VFIO-MSIX-03 */
 static void vector_is_made_when_first_unmasked(void **state)
 {
 	struct scene *s = open_scene(2048);
@@ -50,6 +52,7 @@ static void vectors_programmed_before_enable_open_with_it(void **state)
 	close_scene(s);
 }
 
+/* VFIO-MSIX-05 */
 static void burst_of_2048_vectors_is_one_commit_and_one_call(void **state)
 {
 	struct scene *s = open_scene(2048);
@@ -164,6 +167,7 @@ static void mask_and_unmask_do_not_touch_the_source(void **state)
 
 /* -------- pending -------- */
 
+/* VFIO-MSIX-07, VFIO-MSIX-08 */
 static void masked_event_is_pending_and_injected_once(void **state)
 {
 	struct scene *s = open_scene(80);
@@ -188,6 +192,7 @@ static void masked_event_is_pending_and_injected_once(void **state)
 	close_scene(s);
 }
 
+/* VFIO-MSIX-09 */
 static void function_mask_holds_all_and_replays_each_once(void **state)
 {
 	struct scene *s = open_scene(3);
@@ -210,6 +215,7 @@ static void function_mask_holds_all_and_replays_each_once(void **state)
 	close_scene(s);
 }
 
+/* VFIO-MSIX-10 */
 static void refused_message_closes_the_vector_and_no_other(void **state)
 {
 	struct scene *s = open_scene(3);
@@ -237,6 +243,7 @@ static void refused_message_closes_the_vector_and_no_other(void **state)
 	close_scene(s);
 }
 
+/* VFIO-ERR-05 */
 static void thousand_refusals_are_a_few_lines(void **state)
 {
 	struct scene *s = open_scene(1);

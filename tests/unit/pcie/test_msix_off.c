@@ -3,6 +3,7 @@
 
 /* -------- off, and failures -------- */
 
+/* VFIO-MSIX-12 */
 static void disable_frees_everything(void **state)
 {
 	struct scene *s = open_scene(4);
@@ -40,6 +41,7 @@ static void source_that_cannot_start_leaves_msix_off(void **state)
 	close_scene(s);
 }
 
+/* VFIO-IRQ-04 */
 static void vector_the_host_cannot_give_stays_masked(void **state)
 {
 	struct scene *s = open_scene(4);
@@ -141,6 +143,7 @@ static const struct msi_ops msi_source_ops = {
 	.stop = msi_source_stop,
 };
 
+/* VFIO-MSIX-11 */
 static void of_msi_and_msix_the_newest_wins(void **state)
 {
 	struct scene *s = open_scene(2);

@@ -4,6 +4,7 @@
 
 /* -------- registers -------- */
 
+/* VFIO-MSIX-01 */
 static void table_starts_masked_and_empty(void **state)
 {
 	struct scene *s = open_scene(5);
@@ -28,6 +29,7 @@ static void only_enable_and_function_mask_are_writable(void **state)
 	close_scene(s);
 }
 
+/* VFIO-MSIX-11 */
 static void control_in_every_width_enables(void **state)
 {
 	for (unsigned len = 1; len <= 4; len *= 2) {
@@ -48,7 +50,7 @@ static void control_in_every_width_enables(void **state)
 }
 
 /* Table and PBA against a plain array, every width at every offset, the bytes
- * beside them included. */
+ * beside them included. VFIO-MSIX-01 */
 static void table_in_every_width_at_every_offset(void **state)
 {
 	struct scene *s = open_scene(3);
@@ -76,6 +78,7 @@ static void table_in_every_width_at_every_offset(void **state)
 	close_scene(s);
 }
 
+/* VFIO-MSIX-08 */
 static void pending_bits_are_read_only(void **state)
 {
 	struct scene *s = open_scene(70);
@@ -121,6 +124,7 @@ static int geometry(uint32_t table, uint32_t pba, unsigned n, struct err *e)
 	return msix_geometry(config, AT, sizes, e);
 }
 
+/* VFIO-BAR-11 */
 static void geometry_that_cannot_be_is_refused(void **state)
 {
 	struct err e = ERR_NONE;

@@ -75,6 +75,7 @@ static void header_is_a_bridge_that_linux_knows(void **state)
 	close_scene(&s);
 }
 
+/* VFIO-CFG-15, VFIO-PM-06 */
 static void express_capability_is_a_root_port_with_a_card(void **state)
 {
 	struct scene s;
@@ -95,6 +96,7 @@ static void express_capability_is_a_root_port_with_a_card(void **state)
 	close_scene(&s);
 }
 
+/* VFIO-CFG-15 */
 static void child_without_express_gets_the_slowest_link(void **state)
 {
 	struct scene s;
@@ -209,6 +211,7 @@ static void io_window_gates_the_child(void **state)
 	close_scene(&s);
 }
 
+/* VFIO-BAR-04 */
 static void command_of_the_port_gates_the_child(void **state)
 {
 	struct scene s;
@@ -283,6 +286,7 @@ static void same_number_twice_goes_to_the_first(void **state)
 	close_scene(&s);
 }
 
+/* VFIO-RST-11 */
 static void secondary_bus_reset_resets_the_child_once(void **state)
 {
 	struct scene s;
@@ -356,6 +360,7 @@ static void linux_probe_of_io_window_leaves_it_as_it_was(void **state)
 	close_scene(&s);
 }
 
+/* VFIO-ERR-06 */
 static void garbage_in_every_register_leaves_a_port_that_recovers(void **state)
 {
 	struct scene s;

@@ -180,8 +180,9 @@ static void a_table_outside_of_its_bar_hides_msix(void **state)
 	}
 }
 
-/* -------- the slow path: VFIO-BAR-09, -13 -------- */
+/* -------- the slow path -------- */
 
+/* VFIO-BAR-09 */
 static void registers_beside_the_table_are_reached_by_pread(void **state)
 {
 	struct fake_pci p = plain_function;
@@ -228,6 +229,7 @@ static void the_table_itself_is_ours(void **state)
 	bench_close(&b);
 }
 
+/* VFIO-BAR-13 */
 static void an_unaligned_access_is_split(void **state)
 {
 	struct bench b;
@@ -242,6 +244,7 @@ static void an_unaligned_access_is_split(void **state)
 	bench_close(&b);
 }
 
+/* VFIO-BAR-13, VFIO-ERR-05 */
 static void failing_accesses_give_ones_and_few_lines(void **state)
 {
 	static const enum fake_gone how[] = { FAKE_EIO, FAKE_SHORT };
@@ -264,6 +267,7 @@ static void failing_accesses_give_ones_and_few_lines(void **state)
 	}
 }
 
+/* VFIO-BAR-14 */
 static void port_bars_trap(void **state)
 {
 	struct fake_pci p = plain_function;
@@ -366,8 +370,9 @@ static void what_is_left_of_a_carved_bar_is_aligned_too(void **state)
 	bench_close(&b);
 }
 
-/* -------- moving: VFIO-BAR-05, -06 -------- */
+/* -------- moving -------- */
 
+/* VFIO-BAR-06 */
 static void a_bar_that_moves_takes_its_pages_along(void **state)
 {
 	struct bench b;
@@ -384,6 +389,7 @@ static void a_bar_that_moves_takes_its_pages_along(void **state)
 	bench_close(&b);
 }
 
+/* VFIO-BAR-05 */
 static void sizing_with_decode_on_leaves_nothing_behind(void **state)
 {
 	struct bench b;
@@ -554,4 +560,5 @@ static const struct CMUnitTest kernel_only[] = {
 	FAKE_TEST(without_the_mappable_capability_it_is_hidden_too),
 };
 
+/* VFIO-VU-01 */
 BENCH_MAIN(both, kernel_only)

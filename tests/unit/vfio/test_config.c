@@ -734,7 +734,7 @@ static void empty_extended_space_reads_zero(void **state)
 
 /* -------- header -------- */
 
-/* VFIO-CFG-08, -09, and -11: no ROM */
+/* VFIO-CFG-08, -09; and there is no ROM */
 static void the_header_is_that_of_a_lone_endpoint(void **state)
 {
 	struct fake_pci p = plain_function;
@@ -823,6 +823,7 @@ static void command_is_written_in_any_width(void **state)
 	}
 }
 
+/* VFIO-CFG-06 */
 static void decode_goes_on_at_the_device_first(void **state)
 {
 	struct bench b;
@@ -870,7 +871,7 @@ static void a_command_byte_does_not_clear_status(void **state)
 	bench_close(&b);
 }
 
-/* -------- PCI Express: VFIO-CFG-14, -16 -------- */
+/* -------- PCI Express: VFIO-CFG-14 -------- */
 
 static int open_as_type(struct bench *b, unsigned type, unsigned version,
 			struct err *e)
@@ -941,8 +942,9 @@ static void volatile_registers_are_read_through(void **state)
 	bench_close(&b);
 }
 
-/* -------- devices that are broken or gone: VFIO-CFG-12, -24 -------- */
+/* -------- devices that are broken or gone -------- */
 
+/* VFIO-CFG-12 */
 static void a_loop_in_the_chain_ends(void **state)
 {
 	uint8_t std[64];
@@ -956,6 +958,7 @@ static void a_loop_in_the_chain_ends(void **state)
 	bench_close(&b);
 }
 
+/* VFIO-PM-05 */
 static void a_function_of_all_ones_is_refused(void **state)
 {
 	struct err e = ERR_NONE;
@@ -972,6 +975,7 @@ static void a_function_of_all_ones_is_refused(void **state)
 	bench_close(&b);
 }
 
+/* VFIO-CFG-24 */
 static void a_failed_read_gives_ones(void **state)
 {
 	static const enum fake_gone how[] = { FAKE_EIO, FAKE_SHORT };
@@ -1045,4 +1049,5 @@ static const struct CMUnitTest kernel_only[] = {
 	FAKE_TEST(writes_never_reach_vfios_msix_capability),
 };
 
+/* VFIO-VU-01 */
 BENCH_MAIN(both, kernel_only)

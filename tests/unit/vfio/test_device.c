@@ -23,7 +23,7 @@ static void decode_is_off_until_the_guest_says_so(void **state)
 	bench_close(&b);
 }
 
-/* VFIO-RST-05: the open was a reset already */
+/* VFIO-RST-05: the open was a reset already. VFIO-RST-05 */
 static void opening_resets_no_second_time(void **state)
 {
 	struct bench b;

@@ -37,6 +37,7 @@ static void a_capability_is_found_behind_unknown_ones(void **state)
 	assert_null(find(&c, 256, 0, 1));
 }
 
+/* VFIO-OPEN-22 */
 static void a_loop_ends(void **state)
 {
 	struct chain c = { 0 };
@@ -48,6 +49,7 @@ static void a_loop_ends(void **state)
 	assert_null(find(&c, 256, 32, 1));
 }
 
+/* VFIO-OPEN-22 */
 static void offsets_beyond_the_structure_end_the_chain(void **state)
 {
 	struct chain c = { 0 };

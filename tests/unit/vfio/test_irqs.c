@@ -508,4 +508,5 @@ static const struct CMUnitTest kernel_only[] = {
 	FAKE_TEST(a_short_host_gives_fewer_messages),
 };
 
+/* VFIO-VU-01 */
 BENCH_MAIN(both, kernel_only)

@@ -57,7 +57,7 @@ static void pages_are_where_the_guest_sees_them(void **state)
 	bench_close(&b);
 }
 
-/* The fake complains about decode that goes off under a map. */
+/* The fake complains about decode that goes off under a map. VFIO-DMA-14 */
 static void whatever_ends_decode_ends_the_map(void **state)
 {
 	struct bench b;
@@ -91,6 +91,7 @@ static void whatever_ends_decode_ends_the_map(void **state)
 	bench_close(&b);
 }
 
+/* VFIO-DMA-14 */
 static void old_place_goes_before_the_new_one_comes(void **state)
 {
 	char before[80], after[80];
@@ -164,6 +165,7 @@ static void bar_goes_before_its_pages_and_its_device(void **state)
 
 /* -------- best effort -------- */
 
+/* VFIO-DMA-13 */
 static void refused_map_costs_that_feature_only(void **state)
 {
 	struct fake_pci p = plain_function;

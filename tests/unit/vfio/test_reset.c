@@ -38,7 +38,7 @@ static void dirty(struct bench *b)
 	cfg_write(b, PCI_INTERRUPT_LINE, 1, 0x33);
 }
 
-/* VFIO-RST-04: as it was when it was new */
+/* As it was when it was new. */
 static void check_like_new(struct bench *b)
 {
 	for (unsigned off = 0; off < 4096; off++) {
@@ -95,8 +95,9 @@ static void unless_the_operator_accepts_it(void **state)
 	bench_close(&b);
 }
 
-/* -------- function level reset by the guest: VFIO-CFG-16 -------- */
+/* -------- function level reset by the guest -------- */
 
+/* VFIO-CFG-16, VFIO-RST-03, VFIO-RST-04 */
 static void flr_in_any_width_resets_all_of_us(void **state)
 {
 	static const struct {
@@ -181,8 +182,9 @@ static void after_a_reset_the_function_works_again(void **state)
 	bench_close(&b);
 }
 
-/* -------- reset from above: VFIO-RST-03, -05, -11 -------- */
+/* -------- reset from above -------- */
 
+/* VFIO-RST-05 */
 static void an_untouched_function_is_not_reset_again(void **state)
 {
 	struct bench b;
@@ -205,6 +207,7 @@ static void an_untouched_function_is_not_reset_again(void **state)
 	bench_close(&b);
 }
 
+/* VFIO-RST-11 */
 static void a_bus_reset_above_resets_the_function(void **state)
 {
 	unsigned resets;
@@ -221,6 +224,7 @@ static void a_bus_reset_above_resets_the_function(void **state)
 	bench_close(&b);
 }
 
+/* VFIO-RST-06 */
 static void a_contended_reset_is_tried_again(void **state)
 {
 	struct bench b;
@@ -235,6 +239,7 @@ static void a_contended_reset_is_tried_again(void **state)
 	bench_close(&b);
 }
 
+/* VFIO-RST-06 */
 static void a_failed_reset_leaves_dma_off(void **state)
 {
 	struct bench b;
@@ -248,6 +253,7 @@ static void a_failed_reset_leaves_dma_off(void **state)
 	bench_close(&b);
 }
 
+/* VFIO-RST-03 */
 static void the_function_is_woken_before_a_reset(void **state)
 {
 	struct bench b;
@@ -467,8 +473,9 @@ static void it_may_vanish_at_any_step(void **state)
 	}
 }
 
-/* -------- VFIO-IRQ-05 -------- */
+/* -------- what the host reports -------- */
 
+/* VFIO-IRQ-05 */
 static void an_error_report_ends_the_vm(void **state)
 {
 	struct bench b;
@@ -519,6 +526,7 @@ static void an_error_report_does_not_wait_for_a_vcpu(void **state)
 	bench_close(&b);
 }
 
+/* VFIO-IRQ-05, VFIO-ERR-05 */
 static void a_release_request_is_only_said(void **state)
 {
 	struct bench b;
@@ -560,4 +568,5 @@ static const struct CMUnitTest kernel_only[] = {
 	FAKE_TEST(whoever_wants_to_stop_is_told_without_an_access),
 };
 
+/* VFIO-VU-01 */
 BENCH_MAIN(both, kernel_only)

@@ -336,7 +336,7 @@ static void the_answer_has_to_be_to_the_access(void **state)
 	user_bench_close(&b);
 }
 
-/* -------- interrupts: VFIO-VU-05, -10 -------- */
+/* -------- interrupts -------- */
 
 enum { MANY = 2048 };
 
@@ -356,6 +356,7 @@ static void free_eventfds(int *fds)
 	test_free(fds);
 }
 
+/* VFIO-VU-05 */
 static void blocks_go_in_pieces_that_the_server_takes(void **state)
 {
 	static const unsigned limits[] = { 1, 8, 16, 64, 1000 };
@@ -461,6 +462,7 @@ static bool refuse_irqs(struct script *s, struct message *m)
 	return is(m, USER_DEVICE_SET_IRQS);
 }
 
+/* VFIO-VU-10 */
 static void what_a_server_does_not_have_is_done_without(void **state)
 {
 	static const struct {

@@ -97,6 +97,7 @@ static void whole_huge_pages_are_tried(void **state)
 	close_all();
 }
 
+/* VFIO-VU-08, VFIO-VU-13 */
 static void what_is_no_memory_traps(void **state)
 {
 	static const char *const paths[] = { "/dev/zero", "/dev/null",

@@ -59,6 +59,7 @@ static bool dribble(struct script *s, struct message *m)
 	return true;
 }
 
+/* VFIO-VU-02 */
 static void replies_byte_by_byte_are_put_together(void **state)
 {
 	uint8_t buf[64];
@@ -240,6 +241,7 @@ static bool fd_with_read(struct script *s, struct message *m)
 	return true;
 }
 
+/* VFIO-VU-02 */
 static void descriptors_nobody_wants_are_closed(void **state)
 {
 	struct user_bench b;
@@ -308,6 +310,7 @@ static bool cross(struct script *s, struct message *m)
 	return false;
 }
 
+/* VFIO-VU-07 */
 static void requests_that_cross_are_served(void **state)
 {
 	struct user_bench b;
@@ -621,7 +624,7 @@ static bool hang(struct script *s, struct message *m)
 	return is(m, USER_REGION_READ) || is(m, USER_DEVICE_RESET);
 }
 
-/* As after kill -STOP. */
+/* As after kill -STOP. VFIO-VU-11 */
 static void a_server_that_hangs_is_given_up(void **state)
 {
 	struct user_bench b;

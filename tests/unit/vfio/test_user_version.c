@@ -29,6 +29,7 @@ static int read_text(const char *text, struct user_limits *out, struct err *e)
 	return read_as(0, 1, text, strlen(text) + 1, out, e);
 }
 
+/* VFIO-VU-04 */
 static void ours_is_what_servers_parse(void **state)
 {
 	char buf[256] = { 0 };
@@ -41,6 +42,7 @@ static void ours_is_what_servers_parse(void **state)
 	assert_int_equal(n, 4 + strlen(buf + 4) + 1);
 }
 
+/* VFIO-VU-04 */
 static void what_is_not_said_has_the_defaults(void **state)
 {
 	static const char *const texts[] = {
@@ -146,6 +148,7 @@ static void senseless_limits_are_refused_by_name(void **state)
 	}
 }
 
+/* VFIO-VU-04, VFIO-VU-13 */
 static void text_that_is_no_json_is_refused(void **state)
 {
 	static const char *const texts[] = {

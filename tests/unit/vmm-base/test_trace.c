@@ -201,6 +201,7 @@ static void log_level_is_chosen_by_name(void **state)
 	assert_false(log_on(LOG_INFO));
 }
 
+/* VFIO-ERR-05 */
 static void guest_cannot_flood_the_log(void **state)
 {
 	struct log_limit l = { 0 };

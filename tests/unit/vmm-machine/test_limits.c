@@ -20,6 +20,7 @@ static struct rlimit lower_to(rlim_t soft)
 	return r;
 }
 
+/* VFIO-OPEN-17 */
 static void soft_limit_makes_room_for_every_vector(void **state)
 {
 	struct rlimit r = lower_to(256);

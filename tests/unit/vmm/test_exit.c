@@ -189,6 +189,7 @@ static int check_rep_in(struct kvm_run *run)
 	return power_off(run);
 }
 
+/* VFIO-BAR-14 */
 static void string_io_is_single_accesses_in_order(void **state)
 {
 	struct machine m;

@@ -236,6 +236,7 @@ static void unmasked_route_injects_without_us(void **state)
 	vm_close(vm);
 }
 
+/* VFIO-MSIX-07 */
 static void masked_route_collects_and_injects_once(void **state)
 {
 	struct vm *vm = open_vm();
@@ -265,6 +266,7 @@ static void masked_route_collects_and_injects_once(void **state)
 	vm_close(vm);
 }
 
+/* VFIO-IRQ-01, VFIO-KVM-05 */
 static void route_commit_irqfd_is_the_order_up_and_down(void **state)
 {
 	struct vm *vm = open_vm();
@@ -509,6 +511,7 @@ static void two_devices_change_routes_at_once(void **state)
 
 /* -------- lines -------- */
 
+/* VFIO-KVM-05 */
 static void line_is_asserted_and_resampled(void **state)
 {
 	struct vm *vm = open_vm();

@@ -180,6 +180,7 @@ static void shared_hugepages_need_a_pool_too(void **state)
 	vm_close(vm);
 }
 
+/* VFIO-KVM-04 */
 static void ram_beyond_one_slot_is_refused(void **state)
 {
 	struct vm *vm = open_vm();
@@ -445,6 +446,7 @@ static void window_over_something_is_refused(void **state)
 	vm_close(vm);
 }
 
+/* VFIO-KVM-04 */
 static void window_that_cannot_be_a_slot_is_refused(void **state)
 {
 	struct vm *vm = open_vm();
@@ -476,7 +478,7 @@ static void window_that_cannot_be_a_slot_is_refused(void **state)
 	vm_close(vm);
 }
 
-/* VFIO-BAR-18 */
+/* VFIO-BAR-18, VFIO-KVM-04 */
 static void slots_run_out_and_come_back(void **state)
 {
 	enum { SLOTS = 4 };
