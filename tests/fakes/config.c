@@ -249,6 +249,17 @@ static void raw_perms(struct device *d)
 		     PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL);
 }
 
+/* vfio_config_init: IDs from the kernel's own copy, and memory decode, which
+ * the hardware has hardwired to 0, is the kernel's and on. */
+static void virtual_function(struct device *d)
+{
+	le16_store(d->vcfg + PCI_VENDOR_ID, d->pci.vendor);
+	le16_store(d->vcfg + PCI_DEVICE_ID, d->pci.device);
+	d->virt[PCI_COMMAND] |= PCI_COMMAND_MEMORY;
+	d->vcfg[PCI_COMMAND] |= PCI_COMMAND_MEMORY;
+	d->vcfg[PCI_INTERRUPT_PIN] = 0;
+}
+
 void config_init(struct device *d)
 {
 	memcpy(d->vcfg, d->hw, sizeof(d->hw));
@@ -262,9 +273,22 @@ void config_init(struct device *d)
 	ext_chain(d);
 	if (d->raw)
 		raw_perms(d);
+	else if (d->pci.is_virtual)
+		virtual_function(d);
 }
 
 /* -------- access -------- */
+
+/* vfio_bar_fixup: a virtual function has them from its resources. */
+static uint32_t register_flags(const struct device *d, unsigned i)
+{
+	const struct fake_bar *b = &d->pci.bar[i];
+
+	if (d->pci.is_virtual)
+		return bar_flags(b);
+	return le32_load(d->hw + PCI_BASE_ADDRESS_0 + 4 * i) &
+	       (b->io ? 3u : 15u);
+}
 
 /* A BAR reads back with the bits that its size leaves. */
 static uint8_t bar_byte(const struct device *d, unsigned at)
@@ -281,9 +305,7 @@ static uint8_t bar_byte(const struct device *d, unsigned at)
 	else if (size == 0)
 		v = 0;
 	else
-		v = (v & (uint32_t)mask) |
-		    (le32_load(d->hw + PCI_BASE_ADDRESS_0 + 4 * i) &
-		     (b->io ? 3u : 15u));
+		v = (v & (uint32_t)mask) | register_flags(d, i);
 	return (uint8_t)(v >> at % 4 * 8);
 }
 
@@ -309,7 +331,7 @@ uint8_t config_read(const struct device *d, unsigned at)
 
 bool config_memory_on(const struct device *d)
 {
-	return d->hw[PCI_COMMAND] & PCI_COMMAND_MEMORY;
+	return d->pci.is_virtual || d->hw[PCI_COMMAND] & PCI_COMMAND_MEMORY;
 }
 
 bool config_io_on(const struct device *d)

@@ -117,7 +117,8 @@ static uint32_t region_flags(const struct device *d, unsigned index)
 		return 0;
 	if (index == ROM)
 		return VFIO_REGION_INFO_FLAG_READ;
-	return VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE |
+	return (d->pci.bar[index].no_read ? 0 : VFIO_REGION_INFO_FLAG_READ) |
+	       (d->pci.bar[index].no_write ? 0 : VFIO_REGION_INFO_FLAG_WRITE) |
 	       (r->mappable ? VFIO_REGION_INFO_FLAG_MMAP : 0);
 }
 

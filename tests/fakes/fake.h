@@ -359,6 +359,7 @@ long device_mmap(struct device *d, uint64_t off, uint64_t size, int *fd,
 void device_do_reset(struct device *d);
 unsigned device_region_of(uint64_t off, uint64_t *in);
 uint64_t device_offset(unsigned region);
+uint32_t bar_flags(const struct fake_bar *b); /* of its register */
 
 /* -------- iommufd.c -------- */
 

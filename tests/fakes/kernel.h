@@ -218,6 +218,7 @@ int64_t fake_kvm_msr(unsigned index, uint32_t msr);
 struct fake_bar {
 	uint64_t size; /* a power of two; 0: no BAR */
 	bool io, mem64, prefetch, no_mmap;
+	bool no_read, no_write; /* VFIO lacks the flag */
 };
 
 struct fake_cap {
@@ -255,7 +256,10 @@ struct fake_pci {
 	} msi;
 	const struct fake_cap *caps; /* further ones, any order */
 	unsigned n_caps;
-	bool no_reset;	       /* VFIO_DEVICE_FLAGS_RESET is clear */
+	bool no_reset; /* VFIO_DEVICE_FLAGS_RESET is clear */
+	/* an SR-IOV virtual function: no IDs, BARs and memory enable in
+	 * hardware; the kernel shows all three */
+	bool is_virtual;
 	bool no_msix_mappable; /* a kernel before 4.16 */
 	/* BAR 0's sparse mmap list: pairs of offset and size, ended by size 0
 	 */

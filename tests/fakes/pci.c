@@ -144,7 +144,7 @@ static void put_caps(struct device *d)
 	}
 }
 
-static uint32_t bar_flags(const struct fake_bar *b)
+uint32_t bar_flags(const struct fake_bar *b)
 {
 	if (b->io)
 		return PCI_BASE_ADDRESS_SPACE_IO;
@@ -193,6 +193,10 @@ static void put_config(struct device *d)
 	if (p->msix.at)
 		put_msix(d);
 	put_caps(d);
+	if (!p->is_virtual)
+		return;
+	memset(d->hw + PCI_VENDOR_ID, 0xff, 4);
+	memset(d->hw + PCI_BASE_ADDRESS_0, 0, 24);
 }
 
 /* -------- regions -------- */
