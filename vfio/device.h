@@ -30,6 +30,12 @@ enum vfio_on_error {
 	VFIO_ON_ERROR_REPORT, /* one line, the guest goes on */
 };
 
+/* What happens when the host wants the function back. */
+enum vfio_on_request {
+	VFIO_ON_REQUEST_STOP,	/* the VM ends with status 128 */
+	VFIO_ON_REQUEST_REPORT, /* a line, the guest goes on, the host waits */
+};
+
 /* Where the guest shall find a function: in which slot (1 to PCI_MAX_PORTS; its
  * bus has the same number), and as which function there. */
 enum { VFIO_ANY_SLOT = 0, VFIO_ANY_FUNCTION = 0xff };
@@ -41,6 +47,7 @@ struct vfio_place {
 struct vfio_options {
 	char host[256]; /* BDF, sysfs path or socket's path as given */
 	enum vfio_on_error on_error;
+	enum vfio_on_request on_request;
 	bool allow_no_reset; /* VFIO-RST-01: go on without any reset method */
 	bool block_gaps;     /* VFIO-CFG-21: bytes of no capability read 0 */
 	bool pass_gaps;	     /* even if hidden capabilities may be in them */
@@ -53,7 +60,7 @@ struct vfio_options {
 /* "0000:01:00.0,key=value…": spelling only. Unknown keys are named. Keys:
  * allow-no-reset (or =on, =off), cfg-gaps=pass or block, ecap=allow:ID or
  * deny:ID with a hexadecimal ID, any number of times, on-error=stop or report,
- * slot=N or N.F, at=BB:00.F, p2p (or =on, =off). */
+ * on-request=stop or report, slot=N or N.F, at=BB:00.F, p2p (or =on, =off). */
 int vfio_options_parse(const char *text, struct vfio_options *out,
 		       struct err *e);
 /* "/run/card.sock,key=value…", the same keys. A comma ends the path. */

@@ -14,9 +14,14 @@
  *
  * ERR is the host's word that the function reported an uncorrectable error.
  * Data may be wrong, so the VM ends, unless on-error=report. REQ is the host's
- * wish to have the function back (somebody writes to its unbind file, and hangs
- * until we let go); it is repeated every ten seconds. That is for the operator
- * to decide.
+ * wish to have the function back: somebody writes to its unbind file, and hangs
+ * until we let go (vfio_unregister_group_dev in the kernel's vfio_main.c). So
+ * the VM ends, at once and without asking the guest, which may be in no mood to
+ * answer. With on-request=report it goes on, and whoever waits, waits; the
+ * kernel repeats the wish every ten seconds.
+ *
+ * Not modelled: unplugging the function from a guest that goes on; the power
+ * button, by which a guest could be asked to end by itself.
  */
 #include "vfio/internal.h"
 #include "vfio/trace.h"
@@ -127,13 +132,23 @@ static void error_reported(struct loop_fd *f, uint32_t events)
 static void release_wanted(struct loop_fd *f, uint32_t events)
 {
 	struct vfio_device *d = container_of(f, struct vfio_device, req_watch);
+	struct err e = ERR_NONE;
 
 	if (sys_eventfd_drain(f->fd) == 0)
 		return;
-	log_limited(&d->req_limit, LOG_WARN,
-		    "vfio: %s: the host wants the function back and waits: "
-		    "shut the guest down to release it",
-		    vfio_name(d));
+	if (d->opt.on_request == VFIO_ON_REQUEST_REPORT) {
+		log_limited(&d->req_limit, LOG_WARN,
+			    "vfio: %s: the host wants the function back and "
+			    "waits: shut the guest down to release it",
+			    vfio_name(d));
+		return;
+	}
+	(void)err_set(&e, -ECANCELED,
+		      "vfio: %s: the host wants the function back",
+		      vfio_name(d));
+	err_hint(&e, "on-request=report would have kept it, and whoever wants "
+		     "it waiting");
+	vm_stop(d->vm, VM_RECLAIMED, 0, &e);
 }
 
 /* An index that the function does not have is fine: @fd stays -1. */

@@ -52,6 +52,24 @@ static int set_on_error(struct vfio_options *o, const struct opt *p,
 	return 0;
 }
 
+static int set_on_request(struct vfio_options *o, const struct opt *p,
+			  struct err *e)
+{
+	char v[32];
+	int rc = opt_text(p, v, sizeof(v), e);
+
+	if (rc < 0)
+		return rc;
+	if (strcmp(v, "stop") == 0)
+		o->on_request = VFIO_ON_REQUEST_STOP;
+	else if (strcmp(v, "report") == 0)
+		o->on_request = VFIO_ON_REQUEST_REPORT;
+	else
+		return err_set(e, -EINVAL, "'%s' is neither stop nor report",
+			       v);
+	return 0;
+}
+
 /* slot= and at= are two ways to say the same. */
 static int set_place(struct vfio_options *o, const struct opt *p,
 		     int (*parse)(const char *text, struct vfio_place *out,
@@ -117,6 +135,7 @@ static const struct option {
 	{ "cfg-gaps", set_gaps },
 	{ "ecap", set_ecap },
 	{ "on-error", set_on_error },
+	{ "on-request", set_on_request },
 	{ "p2p", set_p2p },
 	{ "slot", set_slot },
 };
@@ -134,7 +153,8 @@ static int set_one(struct vfio_options *o, const struct opt *p, struct err *e)
 	return opt_unknown(p,
 			   "allow-no-reset, at=BB:00.F, cfg-gaps=pass|block, "
 			   "ecap=allow:ID, ecap=deny:ID, "
-			   "on-error=stop|report, p2p and slot=N[.F]",
+			   "on-error=stop|report, on-request=stop|report, p2p "
+			   "and slot=N[.F]",
 			   e);
 }
 

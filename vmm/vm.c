@@ -255,6 +255,7 @@ static const char *end_name(enum vm_end end)
 		[VM_REBOOTED] = "rebooted",    [VM_DEBUG_EXIT] = "debug exit",
 		[VM_TIMED_OUT] = "time limit", [VM_FAILED] = "failed",
 		[VM_CRASHED] = "crashed",      [VM_QUIT] = "quit",
+		[VM_RECLAIMED] = "reclaimed",
 	};
 
 	return names[end];

@@ -51,12 +51,13 @@ enum vm_end {
 	VM_FAILED,	/* 125, with an err */
 	VM_CRASHED,	/* 126: panic, triple fault */
 	VM_QUIT,	/* the operator ended it: status 0 */
+	VM_RECLAIMED,	/* 128: the host wants a function back; with an err */
 };
 
 struct vm_stop {
 	enum vm_end end;
 	int code;	/* VM_DEBUG_EXIT: the byte */
-	struct err err; /* VM_FAILED, VM_CRASHED: the sentence */
+	struct err err; /* all that have one: the sentence */
 };
 
 struct vm {
@@ -109,7 +110,7 @@ int vm_create_cpus(struct vm *vm, unsigned n, struct err *e);
 int vm_start(struct vm *vm, struct err *e);
 
 /* End the VM: the first reason stays, vCPUs are kicked, the loop stops. Any
- * thread. @e (copied) may be NULL unless VM_FAILED or VM_CRASHED. */
+ * thread. @e (copied) may be NULL where the end needs no words. */
 void vm_stop(struct vm *vm, enum vm_end end, int code, const struct err *e);
 bool vm_stopping(struct vm *vm);
 /* Wait for all vCPU threads; safe if never started. */

@@ -408,5 +408,6 @@ const char *config_help(void)
 	       "Exit status: 0 powered off or rebooted, 1 to 123 from the "
 	       "debug-exit port,\n"
 	       "124 time limit, 125 minivmm or the host failed, 126 the guest "
-	       "crashed.\n";
+	       "crashed,\n"
+	       "128 the host wanted a function back.\n";
 }

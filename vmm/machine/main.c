@@ -65,6 +65,8 @@ static int status_of(const struct program *p)
 		return report_timeout(p);
 	case VM_CRASHED:
 		return report(&s->err, STATUS_CRASHED);
+	case VM_RECLAIMED:
+		return report(&s->err, STATUS_RECLAIMED);
 	case VM_RUNNING:
 	case VM_FAILED:
 		return report(&s->err, STATUS_FAILED);

@@ -12,6 +12,8 @@ enum {
 	STATUS_TIMEOUT = 124,
 	STATUS_FAILED = 125,  /* minivmm or the host; wrong usage */
 	STATUS_CRASHED = 126, /* the guest: panic, triple fault */
+	/* Not 127, a shell's word for a program that is not there. */
+	STATUS_RECLAIMED = 128, /* the host wanted a function back */
 };
 
 #endif

@@ -475,7 +475,7 @@ static void it_may_vanish_at_any_step(void **state)
 
 /* -------- what the host reports -------- */
 
-/* VFIO-IRQ-05 */
+/* VFIO-ERR-01, VFIO-IRQ-05 */
 static void an_error_report_ends_the_vm(void **state)
 {
 	struct bench b;
@@ -526,12 +526,50 @@ static void an_error_report_does_not_wait_for_a_vcpu(void **state)
 	bench_close(&b);
 }
 
-/* VFIO-IRQ-05, VFIO-ERR-05 */
-static void a_release_request_is_only_said(void **state)
+/* VFIO-ERR-02, VFIO-IRQ-05 */
+static void a_release_request_ends_the_vm(void **state)
 {
 	struct bench b;
 
 	bench_open(&b, &plain_function);
+	assert_true(fake_pci_interrupt(BDF, VFIO_PCI_REQ_IRQ_INDEX, 0));
+	bench_loop(&b);
+	assert_int_equal(b.vm.stop.end, VM_RECLAIMED);
+	assert_non_null(strstr(b.vm.stop.err.text, bench_name()));
+	assert_non_null(strstr(b.vm.stop.err.text,
+			       ": the host wants the function back"));
+	assert_non_null(strstr(b.vm.stop.err.hint, "on-request=report"));
+	bench_close(&b);
+}
+
+/* VFIO-ERR-02: whoever unbinds hangs until we end. A vCPU in the middle of a
+ * long reset has the function's lock, and nobody waits for it. */
+static void a_release_request_does_not_wait_for_a_vcpu(void **state)
+{
+	struct bench b;
+
+	bench_open(&b, &plain_function);
+	decode_on(&b);
+	pthread_mutex_lock(&b.dev->pci.lock);
+	assert_true(fake_pci_interrupt(BDF, VFIO_PCI_REQ_IRQ_INDEX, 0));
+	alarm(10);
+	bench_loop(&b);
+	alarm(0);
+	assert_true(vm_stopping(&b.vm));
+	pthread_mutex_unlock(&b.dev->pci.lock);
+	bench_close(&b);
+}
+
+/* VFIO-ERR-02, VFIO-IRQ-05, VFIO-ERR-05 */
+static void on_request_report_only_says_so(void **state)
+{
+	struct bench b;
+
+	fake_pci_add(&plain_function);
+	bench_vm(&b);
+	b.o.on_request = VFIO_ON_REQUEST_REPORT;
+	MUST(bench_attach(&b, &why));
+	MUST(bench_place(&b, &why));
 	for (unsigned i = 0; i < 100; i++) {
 		assert_true(fake_pci_interrupt(BDF, VFIO_PCI_REQ_IRQ_INDEX, 0));
 		bench_loop(&b);
@@ -560,7 +598,9 @@ static const struct CMUnitTest both[] = {
 	FAKE_TEST(it_may_vanish_at_any_step),
 	FAKE_TEST(an_error_report_ends_the_vm),
 	FAKE_TEST(an_error_report_does_not_wait_for_a_vcpu),
-	FAKE_TEST(a_release_request_is_only_said),
+	FAKE_TEST(a_release_request_ends_the_vm),
+	FAKE_TEST(a_release_request_does_not_wait_for_a_vcpu),
+	FAKE_TEST(on_request_report_only_says_so),
 };
 
 static const struct CMUnitTest kernel_only[] = {

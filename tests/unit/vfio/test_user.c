@@ -322,6 +322,11 @@ static void options_follow_the_path(void **state)
 	assert_int_equal(o.n_ecaps, 1);
 	MUST(vfio_options_parse("01:00.0,on-error=report", &o, &why));
 	assert_int_equal(o.on_error, VFIO_ON_ERROR_REPORT);
+	assert_int_equal(o.on_request, VFIO_ON_REQUEST_STOP);
+	MUST(vfio_options_parse("01:00.0,on-request=report", &o, &why));
+	assert_int_equal(o.on_request, VFIO_ON_REQUEST_REPORT);
+	MUST(vfio_options_parse("01:00.0,on-request=stop", &o, &why));
+	assert_int_equal(o.on_request, VFIO_ON_REQUEST_STOP);
 }
 
 static void what_is_wrong_in_options_is_said(void **state)
@@ -334,6 +339,9 @@ static void what_is_wrong_in_options_is_said(void **state)
 		{ "/s,on-error=perhaps", "on-error: 'perhaps' is neither stop "
 					 "nor report" },
 		{ "/s,on-error", "/s: on-error: " },
+		{ "/s,on-request=no", "on-request: 'no' is neither stop nor "
+				      "report" },
+		{ "/s,on-request", "/s: on-request: " },
 		{ "/s,colour=red", "/s: " },
 	};
 
