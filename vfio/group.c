@@ -21,16 +21,14 @@
  */
 #include "vfio/group.h"
 
-#include <fcntl.h>
 #include <linux/vfio.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "vfio/group_file.h"
 #include "vfio/kernel.h"
-#include "vfio/kvm.h"
 #include "vfio/refusal.h"
-#include "vfio/space.h"
 #include "vfio/sysfs.h"
 #include "vmm/base/bytes.h"
 #include "vmm/base/sys.h"
@@ -43,26 +41,15 @@ enum {
 	OPEN_WAIT_MS = 100,
 };
 
-struct group {
-	int fd; /* -1: slot is free */
-	int number;
-	struct vfio_space *space; /* NULL: in no container */
-	bool kvm_knows;
-	unsigned devices;
-	struct group_iommu *owner;
-};
-
 struct attached {
 	char bdf[24]; /* empty: slot is free */
-	struct group *group;
+	struct vfio_group *group;
 };
 
 struct group_iommu {
 	struct vfio_iommu iommu;
-	struct vfio_kvm kvm;
-	struct vfio_maps maps;
-	struct vfio_space spaces[VFIO_MAX_SPACES];
-	struct group groups[MAX_GROUPS];
+	struct vfio_containers host;
+	struct vfio_group groups[MAX_GROUPS];
 	struct attached attached[MAX_DEVICES];
 };
 
@@ -73,154 +60,17 @@ static struct group_iommu *iommu_of(struct vfio_iommu *i)
 
 /* -------- groups -------- */
 
-/* Safe half-built. All devices of the group are closed. */
-static void group_leave(struct group *g)
+static int group_get(struct group_iommu *i, const char *bdf,
+		     struct vfio_group **out, struct err *e)
 {
-	if (g->kvm_knows)
-		vfio_kvm_remove(&g->owner->kvm, g->fd);
-	g->kvm_knows = false;
-	if (g->space) {
-		(void)sys_ioctl_num(g->fd, VFIO_GROUP_UNSET_CONTAINER, 0);
-		vfio_space_left(g->space);
-	}
-	g->space = NULL;
-	sys_close(&g->fd);
-	/* The first container is kept for the next group; further ones only
-	 * exist for groups that could not join it. */
-	for (unsigned n = 1; n < VFIO_MAX_SPACES; n++) {
-		if (g->owner->spaces[n].groups == 0)
-			vfio_space_close(&g->owner->spaces[n]);
-	}
-}
-
-static int no_group_node(int number, int rc, struct err *e)
-{
-	char path[64];
-	struct stat st;
-
-	snprintf(path, sizeof(path), "/dev/vfio/noiommu-%d", number);
-	if (rc != -ENOENT || sys_stat(path, &st) < 0)
-		return rc;
-	(void)err_set(e, -ENODEV,
-		      "group %d has no IOMMU (%s): its DMA would reach all of "
-		      "the host's memory",
-		      number, path);
-	err_hint(e, "switch on VT-d or AMD-Vi in the firmware; there is no way "
-		    "around it for a VM");
-	return -ENODEV;
-}
-
-static int group_node_open(struct group *g, struct err *e)
-{
-	struct vfio_group_status st = { .argsz = sizeof(st) };
-	char path[64];
-	int rc;
-
-	snprintf(path, sizeof(path), "/dev/vfio/%d", g->number);
-	g->fd = sys_open(path, O_RDWR);
-	if (g->fd < 0) {
-		rc = no_group_node(g->number, g->fd, e);
-		if (rc != g->fd)
-			return rc;
-		return vfio_refused_node(e, VFIO_STEP_GROUP, g->fd, path);
-	}
-	rc = sys_ioctl(g->fd, VFIO_GROUP_GET_STATUS, &st);
-	if (rc < 0)
-		return err_sys(e, rc, "cannot ask for the status of group %d",
-			       g->number);
-	if (st.flags & VFIO_GROUP_FLAGS_VIABLE)
-		return 0;
-	return -EPERM; /* group_join explains */
-}
-
-/* Which cause the reserved regions betray, when the IOMMU said EINVAL. */
-static int join_refused(const struct group *g, enum vfio_step step, int rc,
-			struct err *e)
-{
-	if (rc == -EINVAL && vfio_explain_firmware(g->number, e) < 0)
-		return rc;
-	if (step == VFIO_STEP_SET_CONTAINER)
-		return vfio_refused(e, step, rc,
-				    "group %d cannot join an I/O address space",
-				    g->number);
-	return vfio_refused(e, step, rc, "no IOMMU for group %d", g->number);
-}
-
-/* Put the group into @s; -EAGAIN: it does not go there, another may take it. */
-static int try_space(struct group *g, struct vfio_space *s, struct err *e)
-{
-	int32_t fd = s->fd;
-	bool blank = !s->typed;
-	int rc = sys_ioctl(g->fd, VFIO_GROUP_SET_CONTAINER, &fd);
-
-	if (rc < 0 && !blank && rc != -EBUSY)
-		return -EAGAIN;
-	if (rc < 0)
-		return join_refused(g, VFIO_STEP_SET_CONTAINER, rc, e);
-	g->space = s;
-	s->groups++;
-	if (!blank)
-		return 0;
-	rc = vfio_space_type(s);
-	if (rc < 0)
-		return join_refused(g, VFIO_STEP_SET_IOMMU, rc, e);
-	return vfio_space_replay(s, &g->owner->maps, e);
-}
-
-/* First a container that is there, then a new one: VFIO-OPEN-03. */
-static int join_space(struct group *g, struct err *e)
-{
-	for (unsigned n = 0; n < VFIO_MAX_SPACES; n++) {
-		struct vfio_space *s = &g->owner->spaces[n];
-		int rc;
-
-		if (s->fd < 0) {
-			rc = vfio_space_open(s, e);
-			if (rc < 0)
-				return rc;
-			log_info("vfio: group %d needs a container of its own",
-				 g->number);
-		}
-		rc = try_space(g, s, e);
-		if (rc != -EAGAIN)
-			return rc;
-	}
-	return err_set(e, -ENOSPC,
-		       "too many groups that cannot share an I/O "
-		       "address space");
-}
-
-static int group_build(struct group *g, const char *bdf, struct err *e)
-{
-	int rc = group_node_open(g, e);
-
-	if (rc >= 0) {
-		rc = join_space(g, e);
-		/* the kernel claims the group's DMA only now */
-		if (rc == -EBUSY)
-			return vfio_explain_viability(g->number, bdf, e);
-	} else if (g->fd >= 0 && rc == -EPERM) {
-		return vfio_explain_viability(g->number, bdf, e);
-	}
-	if (rc < 0)
-		return rc;
-	/* before a device is opened, which latches the KVM pointer */
-	rc = vfio_kvm_add(&g->owner->kvm, g->fd, e);
-	g->kvm_knows = rc >= 0;
-	return rc < 0 ? err_in(e, rc, "group %d", g->number) : 0;
-}
-
-static int group_get(struct group_iommu *i, const char *bdf, struct group **out,
-		     struct err *e)
-{
-	struct group *vacant = NULL;
+	struct vfio_group *vacant = NULL;
 	int rc = vfio_group_of(bdf, e);
 	int number = rc;
 
 	if (rc < 0)
 		return rc;
 	for (unsigned n = MAX_GROUPS; n-- > 0;) {
-		struct group *g = &i->groups[n];
+		struct vfio_group *g = &i->groups[n];
 
 		if (g->fd < 0) {
 			vacant = g;
@@ -232,10 +82,12 @@ static int group_get(struct group_iommu *i, const char *bdf, struct group **out,
 	if (!vacant)
 		return err_set(e, -ENOSPC, "more than %d IOMMU groups",
 			       MAX_GROUPS);
-	*vacant = (struct group){ .fd = -1, .number = number, .owner = i };
-	rc = group_build(vacant, bdf, e);
+	*vacant = (struct vfio_group){ .fd = -1,
+				       .number = number,
+				       .host = &i->host };
+	rc = vfio_group_join(vacant, bdf, e);
 	if (rc < 0) {
-		group_leave(vacant);
+		vfio_group_leave(vacant);
 		return rc;
 	}
 	*out = vacant;
@@ -251,7 +103,7 @@ static void device_released(void *arg)
 
 	a->bdf[0] = '\0';
 	if (--a->group->devices == 0)
-		group_leave(a->group);
+		vfio_group_leave(a->group);
 }
 
 static int slot_for(struct group_iommu *i, const char *bdf,
@@ -276,7 +128,7 @@ static int slot_for(struct group_iommu *i, const char *bdf,
 
 /* Opening tries to reset the function and gives up with EAGAIN when something
  * else has its lock at the moment. */
-static int device_fd(const struct group *g, const char *bdf)
+static int device_fd(const struct vfio_group *g, const char *bdf)
 {
 	int rc;
 
@@ -294,7 +146,7 @@ static int group_iommu_attach(struct vfio_iommu *iommu, const char *bdf,
 {
 	struct group_iommu *i = iommu_of(iommu);
 	struct attached *a = NULL;
-	struct group *g = NULL;
+	struct vfio_group *g = NULL;
 	int rc = slot_for(i, bdf, &a, e);
 
 	if (rc < 0)
@@ -305,7 +157,7 @@ static int group_iommu_attach(struct vfio_iommu *iommu, const char *bdf,
 	rc = device_fd(g, bdf);
 	if (rc < 0) {
 		if (g->devices == 0)
-			group_leave(g);
+			vfio_group_leave(g);
 		return vfio_refused(e, VFIO_STEP_DEVICE, rc,
 				    "cannot open the function");
 	}
@@ -326,8 +178,8 @@ static int unmap_in(struct group_iommu *i, unsigned n, iova_t at, uint64_t size,
 	while (n-- > 0) {
 		int rc = 0;
 
-		if (i->spaces[n].typed)
-			rc = vfio_space_unmap(&i->spaces[n], at, size, e);
+		if (i->host.spaces[n].typed)
+			rc = vfio_space_unmap(&i->host.spaces[n], at, size, e);
 		if (rc < 0 && first == 0)
 			first = rc;
 	}
@@ -339,7 +191,7 @@ static int group_iommu_unmap(struct vfio_iommu *iommu, iova_t at, uint64_t size,
 {
 	struct group_iommu *i = iommu_of(iommu);
 
-	if (!vfio_maps_remove(&i->maps, at, size))
+	if (!vfio_maps_remove(&i->host.maps, at, size))
 		return err_set(
 			e, -EINVAL, "%#llx+%#llx was not mapped as one range",
 			(unsigned long long)at, (unsigned long long)size);
@@ -352,7 +204,7 @@ static int map_in_all(struct group_iommu *i, const struct vfio_map *m,
 		      struct err *e)
 {
 	for (unsigned n = 0; n < VFIO_MAX_SPACES; n++) {
-		struct vfio_space *s = &i->spaces[n];
+		struct vfio_space *s = &i->host.spaces[n];
 		int rc = s->typed ? map(s, m, e) : 0;
 
 		if (rc >= 0)
@@ -368,13 +220,13 @@ static int group_iommu_map(struct vfio_iommu *iommu, iova_t at,
 {
 	struct group_iommu *i = iommu_of(iommu);
 	struct vfio_map m = { at, r->size, r->hva };
-	int rc = vfio_maps_add(&i->maps, &m, e);
+	int rc = vfio_maps_add(&i->host.maps, &m, e);
 
 	if (rc < 0)
 		return rc;
 	rc = map_in_all(i, &m, vfio_space_map, e);
 	if (rc < 0)
-		(void)vfio_maps_remove(&i->maps, at, r->size);
+		(void)vfio_maps_remove(&i->host.maps, at, r->size);
 	return rc;
 }
 
@@ -400,9 +252,9 @@ static int group_iommu_ranges(struct vfio_iommu *iommu, struct range *out,
 	int n = 0;
 
 	for (unsigned s = 0; s < VFIO_MAX_SPACES && n >= 0; s++) {
-		if (i->spaces[s].typed)
-			n = vfio_space_ranges(&i->spaces[s], out, (unsigned)n,
-					      max, e);
+		if (i->host.spaces[s].typed)
+			n = vfio_space_ranges(&i->host.spaces[s], out,
+					      (unsigned)n, max, e);
 	}
 	return n;
 }
@@ -417,8 +269,8 @@ static int group_iommu_facts(struct vfio_iommu *iommu,
 	for (unsigned s = 0; s < VFIO_MAX_SPACES; s++) {
 		int rc = 0;
 
-		if (i->spaces[s].typed)
-			rc = vfio_space_facts(&i->spaces[s], &f, e);
+		if (i->host.spaces[s].typed)
+			rc = vfio_space_facts(&i->host.spaces[s], &f, e);
 		if (rc < 0)
 			return rc;
 	}
@@ -446,13 +298,13 @@ static void group_iommu_close(struct vfio_iommu *iommu)
 
 	for (unsigned n = 0; n < MAX_GROUPS; n++) {
 		if (i->groups[n].fd >= 0)
-			group_leave(&i->groups[n]);
+			vfio_group_leave(&i->groups[n]);
 	}
 	for (unsigned n = VFIO_MAX_SPACES; n-- > 0;)
-		vfio_space_close(&i->spaces[n]);
+		vfio_space_close(&i->host.spaces[n]);
 	/* Kept until the last FILE_DEL: closing it first would leave KVM
 	 * holding the groups. */
-	vfio_kvm_close(&i->kvm);
+	vfio_kvm_close(&i->host.kvm);
 	free(i);
 }
 
@@ -483,13 +335,13 @@ int vfio_group_iommu_open(int vm_fd, struct vfio_iommu **out, struct err *e)
 	if (!i)
 		return err_set(e, -ENOMEM, "out of memory");
 	i->iommu.ops = &group_ops;
-	vfio_maps_init(&i->maps);
-	i->kvm = (struct vfio_kvm){ .vm_fd = vm_fd, .fd = -1 };
+	vfio_maps_init(&i->host.maps);
+	i->host.kvm = (struct vfio_kvm){ .vm_fd = vm_fd, .fd = -1 };
 	for (unsigned n = 0; n < MAX_GROUPS; n++)
 		i->groups[n].fd = -1;
 	for (unsigned n = 0; n < VFIO_MAX_SPACES; n++)
-		i->spaces[n] = VFIO_SPACE_EMPTY;
-	rc = vfio_space_open(&i->spaces[0], e);
+		i->host.spaces[n] = VFIO_SPACE_EMPTY;
+	rc = vfio_space_open(&i->host.spaces[0], e);
 	if (rc < 0) {
 		group_iommu_close(&i->iommu);
 		return rc;
