@@ -136,6 +136,22 @@ static int switch_off(struct vfio_device *d, struct err *e)
 	return rc < 0 ? err_sys(e, rc, "cannot write its command register") : 0;
 }
 
+static void list_add(struct vfio_device *d)
+{
+	d->next = d->iommu->devices;
+	d->iommu->devices = d;
+}
+
+static void list_remove(struct vfio_device *d)
+{
+	struct vfio_device **p = &d->iommu->devices;
+
+	while (*p && *p != d)
+		p = &(*p)->next;
+	if (*p)
+		*p = d->next;
+}
+
 static int device_build(struct vfio_device *d, struct vfio_iommu *iommu,
 			struct err *e)
 {
@@ -193,6 +209,7 @@ int vfio_device_open(struct vm *vm, struct vfio_iommu *iommu,
 		vfio_device_close(d);
 		return err_in(e, rc, "%s", f->name);
 	}
+	list_add(d);
 	*out = d;
 	return 0;
 }
@@ -201,6 +218,7 @@ void vfio_device_close(struct vfio_device *d)
 {
 	if (!d)
 		return;
+	list_remove(d);
 	if (d->dev) {
 		vfio_health_close(d);
 		vfio_irqs_close(d);

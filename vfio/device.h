@@ -85,4 +85,11 @@ int vfio_device_wire(struct vfio_device *d, struct err *e);
  * decode. vCPU thread, no lock held. */
 bool vfio_device_withdraw(struct vfio_device *d, gpa_t gpa);
 
+/* What a platform reset does to every function of @i: interrupts, pages and
+ * decode off, a reset that is not left out even if the function seems
+ * untouched, and all its registers as they were at open, BARs at 0. All are
+ * tried; the sentence is about the first that could not be reset, which is
+ * quiet all the same. Main thread; no vCPU runs. */
+int vfio_reset_all(struct vfio_iommu *i, struct err *e);
+
 #endif

@@ -97,6 +97,7 @@ struct vfio_device {
 	struct vm *vm;		  /* borrowed */
 	struct vfio_iommu *iommu; /* borrowed */
 	struct vfio_dev *dev;	  /* ours; NULL: not attached */
+	struct vfio_device *next; /* in iommu->devices */
 	struct vfio_function host;
 	struct vfio_options opt;
 

@@ -211,29 +211,65 @@ static int reset_now(struct vfio_device *d, struct err *e)
 	return rc;
 }
 
+/* If that fails, decode and bus mastering are off and stay off. */
+static int reset_all_of_it(struct vfio_device *d, const char *why,
+			   struct err *e)
+{
+	int rc;
+
+	before_reset(d);
+	rc = reset_now(d, e);
+	trace_vfio_reset(vfio_name(d), why, rc);
+	after_reset(d);
+	if (rc < 0)
+		vfio_suspect(d);
+	return rc;
+}
+
 void vfio_device_reset(struct pci_device *p)
 {
 	struct vfio_device *d = vfio_of(p);
 	struct err e = ERR_NONE;
-	int rc = 0;
 
 	if (!vfio_alive(d))
 		return;
-	if (d->touched) {
-		before_reset(d);
-		rc = reset_now(d, &e);
-		trace_vfio_reset(vfio_name(d), "asked by the guest", rc);
-	} else {
+	if (!d->touched) {
 		vfio_irqs_quiesce(d);
 		pci_bars_unmap(p);
-	}
-	after_reset(d);
-	if (rc < 0) {
-		/* decode and bus mastering are off and stay off */
+		after_reset(d);
+	} else if (reset_all_of_it(d, "asked by the guest", &e) < 0) {
 		log_limited(&d->reset_limit, LOG_WARN, "vfio: %s: %s",
 			    vfio_name(d), e.text);
-		vfio_suspect(d);
 	}
+}
+
+/* -------- by the platform -------- */
+
+static int platform_reset(struct vfio_device *d, struct err *e)
+{
+	int rc;
+
+	pthread_mutex_lock(&d->pci.lock);
+	if (vfio_alive(d))
+		rc = reset_all_of_it(d, "of the platform", e);
+	else
+		rc = err_set(e, -EIO, "the function does not answer any more");
+	pthread_mutex_unlock(&d->pci.lock);
+	return rc < 0 ? err_in(e, rc, "%s", vfio_name(d)) : 0;
+}
+
+int vfio_reset_all(struct vfio_iommu *i, struct err *e)
+{
+	int first = 0;
+
+	for (struct vfio_device *d = i->devices; d; d = d->next) {
+		struct err scratch = ERR_NONE;
+		int rc = platform_reset(d, first < 0 ? &scratch : e);
+
+		if (rc < 0 && first == 0)
+			first = rc;
+	}
+	return first;
 }
 
 /* -------- by the guest: function level reset -------- */

@@ -20,6 +20,7 @@ typedef uint64_t iova_t; /* what the device emits */
 
 struct vfio_iommu;
 struct vfio_dev;
+struct vfio_device;
 
 /* What messages call a function: its PCI address, or the path of the socket
  * where a vfio-user server offers it (at most 107 bytes, unix(7)). */
@@ -78,6 +79,9 @@ struct vfio_iommu_ops {
 
 struct vfio_iommu {
 	const struct vfio_iommu_ops *ops;
+	/* Functions that are open, the latest first; device.c's. It changes
+	 * only while no vCPU runs. */
+	struct vfio_device *devices;
 };
 
 enum { VFIO_MAX_AREAS = 32, VFIO_MAX_VECTORS = 2048 };

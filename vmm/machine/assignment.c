@@ -289,6 +289,23 @@ bool assignment_withdraw(struct assignment *a, gpa_t gpa)
 	return found;
 }
 
+int assignment_reset(struct assignment *a, struct err *e)
+{
+	int first = 0;
+
+	for (unsigned b = 0; b < CONFIG_BACKENDS; b++) {
+		struct err scratch = ERR_NONE;
+		int rc = 0;
+
+		if (a->iommu[b])
+			rc = vfio_reset_all(a->iommu[b],
+					    first < 0 ? &scratch : e);
+		if (rc < 0 && first == 0)
+			first = err_in(e, rc, "vfio");
+	}
+	return first;
+}
+
 void assignment_close_functions(struct assignment *a)
 {
 	for (unsigned i = a->n_open; i-- > 0;) {

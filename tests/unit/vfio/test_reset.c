@@ -224,6 +224,27 @@ static void a_bus_reset_above_resets_the_function(void **state)
 	bench_close(&b);
 }
 
+/* VFIO-RST-05 */
+static void a_platform_reset_is_never_left_out(void **state)
+{
+	struct err e = ERR_NONE;
+	struct bench b;
+
+	bench_open(&b, &plain_function);
+	dirty(&b);
+	for (unsigned i = 0; i < 2; i++) {
+		unsigned resets = fake_pci_resets(BDF);
+
+		assert_int_equal(vfio_reset_all(b.iommu, &e), 0);
+		assert_int_equal(fake_pci_resets(BDF), resets + 1);
+		check_like_new(&b);
+	}
+	fake_pci_gone(BDF, FAKE_EIO);
+	assert_true(vfio_reset_all(b.iommu, &e) < 0);
+	assert_true(bench_says(&e, ": "));
+	bench_close(&b);
+}
+
 /* VFIO-RST-06 */
 static void a_contended_reset_is_tried_again(void **state)
 {
@@ -587,6 +608,7 @@ static const struct CMUnitTest both[] = {
 	FAKE_TEST(after_a_reset_the_function_works_again),
 	FAKE_TEST(an_untouched_function_is_not_reset_again),
 	FAKE_TEST(a_bus_reset_above_resets_the_function),
+	FAKE_TEST(a_platform_reset_is_never_left_out),
 	FAKE_TEST(a_contended_reset_is_tried_again),
 	FAKE_TEST(a_failed_reset_leaves_dma_off),
 	FAKE_TEST(the_function_is_woken_before_a_reset),
