@@ -29,7 +29,7 @@ give_back() {
 RUN=0
 vmm() {
     KERNEL=/l2/bzImage INITRD=/case/guest.cpio MEM=$MEMORY CPUS=1 LIMIT=$GUEST_LIMIT
-    APPEND="console=ttyS0 panic=-1 $GUEST_APPEND" VFIO= CONSOLE=stdio OTHER=
+    APPEND="console=ttyS0 panic=-1 $GUEST_APPEND" VFIO= CONSOLE=stdio OTHER=$VMM_IOMMU
     while [ $# -gt 0 ]; do
         case $1 in
         --kernel) KERNEL=$2 ;;

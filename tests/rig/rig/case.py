@@ -8,7 +8,7 @@ import hashlib
 import os
 import random
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from fetch import CACHE
 from image import write_atomically
@@ -54,10 +54,22 @@ class Case:
     host_kernel: str = "6.12"    # L1's: a series of Debian's, or own; L2 always runs 6.12
     icount: bool = False         # L1's clock counts instructions; slower
     host_append: str = ""        # for L1's command line
-
+    iommufd: str = "slow"        # the same over iommufd: quick, slow, or no
+    vmm_iommu: str = ""          # for every run of minivmm
 
     def wanted_status(self, vmm):
         return list(self.status[vmm] if isinstance(self.status, dict) else self.status)
+
+    def by_iommufd(self):
+        """The case over the kernel's newer interface, or None. Nothing is built
+        for our own kernel, and a case that chooses by itself is left alone."""
+        if (self.iommufd == "no" or not self.bind or "--iommu" in self.host or callable(self.host_files) or
+                self.host_kernel != "6.12" or self.iommu == "none" or self.icount):
+            return None
+        if self.only and "minivmm" not in self.only:
+            return None
+        return replace(self, host_kernel="own", vmm_iommu="--iommu=iommufd", only=("minivmm",),
+                       slow=self.slow or self.iommufd == "slow")
 
 
 class Failed(Exception):

@@ -25,6 +25,7 @@ from fetch import CACHE, TOP, Trouble   # noqa: E402
 
 RIG = os.path.dirname(fetch.HERE)
 VMMS = ("minivmm", "qemu", "lkvm")
+BY_FD = "@iommufd"      # ends the name of a case over that interface
 
 
 def load_cases():
@@ -35,10 +36,22 @@ def load_cases():
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         for suffix, changes in getattr(module, "variants", {"": {}}).items():
-            cases[name + suffix] = types.SimpleNamespace(
-                __doc__=module.__doc__, case=dataclasses.replace(module.case, **changes),
-                judge=module.judge, disks=getattr(module, "disks", ()))
+            case = dataclasses.replace(module.case, **changes)
+            for ending, one in (("", case), (BY_FD, case.by_iommufd())):
+                if one:
+                    cases[name + suffix + ending] = types.SimpleNamespace(
+                        __doc__=module.__doc__, case=one, judge=module.judge,
+                        disks=getattr(module, "disks", ()))
     return cases
+
+
+def by_interface(names, iommu, cases):
+    """The same cases, as far as they exist, over the interface asked for."""
+    if not iommu:
+        return names
+    plain = [name.removesuffix(BY_FD) for name in names or cases]
+    wanted = [name + (BY_FD if iommu == "iommufd" else "") for name in dict.fromkeys(plain)]
+    return [name for name in wanted if name in cases]
 
 
 def parse(argv, cases):
@@ -48,6 +61,8 @@ def parse(argv, cases):
                    help="what runs in L1: minivmm (build/minivmm or MINIVMM=FILE), "
                         "Debian's qemu, or kvmtool (LKVM=FILE)")
     p.add_argument("--all", action="store_true", help="slow cases too")
+    p.add_argument("--iommu", choices=("group", "iommufd"),
+                   help="the cases named, or all, over this interface only (CASE@iommufd is one over iommufd)")
     p.add_argument("--list", action="store_true", help="print the cases and what they show")
     p.add_argument("--measure", action="store_true",
                    help="count exits and measure the start of the chosen VMM, with nvme (default) or e1000e")
@@ -60,6 +75,10 @@ def parse(argv, cases):
     for name in args.case:
         if name not in cases and not args.measure:
             raise Trouble(f"no case {name}; there are: {' '.join(cases)}")
+    wanted = by_interface(args.case, args.iommu, cases)
+    if args.iommu and not wanted:
+        raise Trouble("no such case runs over iommufd")
+    args.case = wanted
     return args
 
 
@@ -83,7 +102,7 @@ class Rig:
     def host(self, series):
         """(kernel, modules, image) of an L1."""
         if series not in self.hosts:
-            kernel = ownkernel.Kernel() if series == "own" else fetch.Kernel(series)
+            kernel = ownkernel.Kernel(series) if series in ownkernel.SERIES else fetch.Kernel(series)
             modules = image.Modules(kernel)
             base = image.cached_cpio("l1-" + series, image.host_files(self.tools, self.kernel, modules))
             self.hosts[series] = kernel, modules, base
@@ -113,7 +132,7 @@ class Rig:
                              **self.modules.files(case.guest_modules)})
         settings = (f"MEASURE={int(measuring)}\nMEMORY={case.memory}\nGUEST_LIMIT={case.guest_limit}\n"
                     f"GUEST_APPEND='{case.append}'\nBIND='{' '.join(case.bind)}'\n"
-                    f"VMM_ARGS='{case.vmm_args}'\n")
+                    f"VMM_ARGS='{case.vmm_args}'\nVMM_IOMMU='{case.vmm_iommu}'\n")
         part = os.path.join(logs, "case.cpio")
         image.write_atomically(part, image.cpio({
             "/case/host.sh": (case.host + "\n" + case.give_back).encode(),
