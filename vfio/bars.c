@@ -253,8 +253,11 @@ void vfio_bar_map(struct pci_device *p, unsigned bar, gpa_t at)
 	struct vfio_device *d = vfio_of(p);
 	struct vfio_bar *b;
 
-	if (bar >= PCI_BARS)
+	if (bar == PCI_ROM_BAR) {
+		vfio_rom_map(d, at);
+		settle(d);
 		return;
+	}
 	b = &d->bar[bar];
 	b->mapped = true;
 	b->at = at;
@@ -266,9 +269,10 @@ void vfio_bar_unmap(struct pci_device *p, unsigned bar)
 {
 	struct vfio_device *d = vfio_of(p);
 
-	if (bar >= PCI_BARS)
-		return;
-	d->bar[bar].mapped = false;
+	if (bar == PCI_ROM_BAR)
+		vfio_rom_unmap(d);
+	else
+		d->bar[bar].mapped = false;
 	settle(d);
 }
 
@@ -332,7 +336,9 @@ uint64_t vfio_bar_read(struct pci_device *p, unsigned bar, uint64_t off,
 	uint8_t buf[8];
 	uint64_t v;
 
-	if (bar >= PCI_BARS || !vfio_alive(d) ||
+	if (bar == PCI_ROM_BAR)
+		return vfio_rom_read(d, off, len);
+	if (!vfio_alive(d) ||
 	    !(d->bar[bar].region.flags & VFIO_REGION_INFO_FLAG_READ))
 		return all_ones(len);
 	if (d->dev->ops->read(d->dev, bar, off, buf, len, &e) < 0) {
@@ -351,7 +357,7 @@ void vfio_bar_write(struct pci_device *p, unsigned bar, uint64_t off,
 	struct err e = ERR_NONE;
 	uint8_t buf[8];
 
-	if (bar >= PCI_BARS || !vfio_alive(d) ||
+	if (bar == PCI_ROM_BAR || !vfio_alive(d) ||
 	    !(d->bar[bar].region.flags & VFIO_REGION_INFO_FLAG_WRITE))
 		return;
 	d->touched = true;

@@ -34,10 +34,13 @@ void vfio_show_header(struct vfio_device *d)
 	};
 	struct pci_device *p = &d->pci;
 
-	/* All but the BARs, whose registers and masks pci_bar_init wrote. */
+	/* All but BARs and ROM, whose registers and masks pci_bar_init wrote.
+	 */
 	vfio_paint(d, 0, PCI_BASE_ADDRESS_0, VFIO_PASS_RO);
-	vfio_paint(d, PCI_CARDBUS_CIS, PCI_STD_HEADER_SIZEOF - PCI_CARDBUS_CIS,
+	vfio_paint(d, PCI_CARDBUS_CIS, PCI_ROM_ADDRESS - PCI_CARDBUS_CIS,
 		   VFIO_PASS_RO);
+	vfio_paint(d, PCI_CAPABILITY_LIST,
+		   PCI_STD_HEADER_SIZEOF - PCI_CAPABILITY_LIST, VFIO_PASS_RO);
 	vfio_paint(d, PCI_COMMAND, 4, VFIO_PASS); /* and PCI_STATUS */
 	vfio_paint(d, PCI_CACHE_LINE_SIZE, 2, VFIO_PASS);
 	vfio_paint(d, PCI_BIST, 1, VFIO_PASS);
@@ -47,10 +50,9 @@ void vfio_show_header(struct vfio_device *d)
 	 * topology is the guest's. VFIO-CFG-08. */
 	vfio_paint(d, PCI_HEADER_TYPE, 1, VFIO_EMU);
 	p->config[PCI_HEADER_TYPE] = PCI_HEADER_TYPE_NORMAL;
-	/* ROM: none shown. */
 	memset(d->klass + PCI_BASE_ADDRESS_0, VFIO_EMU, VFIO_BAR_BYTES);
 	memset(d->emu + PCI_BASE_ADDRESS_0, 0xff, VFIO_BAR_BYTES);
-	vfio_paint(d, PCI_ROM_ADDRESS, 4, VFIO_BLOCK);
+	vfio_paint(d, PCI_ROM_ADDRESS, 4, d->rom.image ? VFIO_EMU : VFIO_BLOCK);
 
 	d->emu[PCI_COMMAND] = COMMAND_SHADOW;
 	d->emu[PCI_COMMAND + 1] = PCI_COMMAND_INTX_DISABLE >> 8;

@@ -172,6 +172,8 @@ static int device_build(struct vfio_device *d, struct vfio_iommu *iommu,
 	if (rc >= 0)
 		rc = vfio_bars_open(d, e);
 	if (rc >= 0)
+		rc = vfio_rom_open(d, e);
+	if (rc >= 0)
 		rc = vfio_policy_apply(d, e);
 	if (rc >= 0)
 		rc = vfio_irqs_open(d, e);
@@ -224,6 +226,7 @@ void vfio_device_close(struct vfio_device *d)
 		vfio_irqs_close(d);
 		/* while the windows can still be hidden one by one */
 		pci_bars_unmap(&d->pci);
+		vfio_rom_close(d);
 		vfio_bars_close(d);
 		d->dev->ops->close(d->dev);
 	}

@@ -44,6 +44,13 @@ struct vfio_place {
 	uint8_t slot, function;
 };
 
+/* Where the bytes of the expansion ROM come from. */
+enum vfio_rom_choice {
+	VFIO_ROM_ON,  /* the device */
+	VFIO_ROM_OFF, /* no ROM is shown */
+	VFIO_ROM_FILE,
+};
+
 struct vfio_options {
 	char host[256]; /* BDF, sysfs path or socket's path as given */
 	enum vfio_on_error on_error;
@@ -55,12 +62,15 @@ struct vfio_options {
 	struct vfio_ecap_rule ecap[VFIO_MAX_ECAP_RULES];
 	struct vfio_place place;
 	bool p2p; /* VFIO-DMA-13: the other functions' DMA reaches its BARs */
+	enum vfio_rom_choice rom;
+	char rom_file[256];
 };
 
 /* "0000:01:00.0,key=value…": spelling only. Unknown keys are named. Keys:
  * allow-no-reset (or =on, =off), cfg-gaps=pass or block, ecap=allow:ID or
  * deny:ID with a hexadecimal ID, any number of times, on-error=stop or report,
- * on-request=stop or report, slot=N or N.F, at=BB:00.F, p2p (or =on, =off). */
+ * on-request=stop or report, slot=N or N.F, at=BB:00.F, p2p (or =on, =off),
+ * rom=on, off or a file. */
 int vfio_options_parse(const char *text, struct vfio_options *out,
 		       struct err *e);
 /* "/run/card.sock,key=value…", the same keys. A comma ends the path. */

@@ -5,6 +5,7 @@
  *     overlay.c  config accesses, merged from our bytes and the device's
  *     quirks.c   exceptions for functions that are wrong about themselves
  *     bars.c     regions, their maps, accesses that trap
+ *     rom.c      the expansion ROM
  *     peer.c     BARs for the DMA of the other functions
  *     irqs.c     INTx, MSI and MSI-X between VFIO and KVM
  *     power.c    D-states
@@ -64,6 +65,16 @@ enum { VFIO_MAX_WITHDRAWALS = 16 };
 /* The six base address registers. */
 #define VFIO_BAR_BYTES ((size_t)4 * PCI_BARS)
 
+/* The expansion ROM, as a copy. */
+struct vfio_rom {
+	uint64_t size; /* of its BAR */
+	void *image;   /* whole pages; NULL: no ROM is shown */
+	bool filled;   /* holds what the device's holds, as far as readable */
+	bool mapped;   /* decodes, at: */
+	gpa_t at;
+	struct mem_window window;
+};
+
 /* Which of the function's interrupts the kernel has switched on. One at a
  * time: it refuses a second. */
 enum vfio_irq_mode {
@@ -109,6 +120,7 @@ struct vfio_device {
 	uint8_t pm, pcie, af, msi_at, msix_at;
 
 	struct vfio_bar bar[PCI_BARS];
+	struct vfio_rom rom;
 	struct vfio_irqs irqs;
 
 	struct vfio_dev_listener listener; /* health.c */
@@ -144,6 +156,9 @@ int vfio_policy_apply(struct vfio_device *d, struct err *e);
 /* Correct the MSI-X capability at @cap of functions known to have it wrong. */
 void vfio_quirk_msix(const struct vfio_device *d, uint8_t *cap);
 
+/* Must the ROM of this function stay alone? */
+bool vfio_quirk_rom(const struct vfio_device *d);
+
 /* -------- overlay.c -------- */
 
 uint32_t vfio_overlay_read(struct pci_device *p, unsigned off, unsigned len);
@@ -173,6 +188,19 @@ uint64_t vfio_bar_read(struct pci_device *p, unsigned bar, uint64_t off,
 		       unsigned len);
 void vfio_bar_write(struct pci_device *p, unsigned bar, uint64_t off,
 		    unsigned len, uint64_t v);
+
+/* -------- rom.c -------- */
+
+/* Is there one? Then give the PCI function a ROM BAR. */
+int vfio_rom_open(struct vfio_device *d, struct err *e);
+void vfio_rom_close(struct vfio_device *d); /* safe half-built */
+void vfio_rom_map(struct vfio_device *d, gpa_t at);
+void vfio_rom_unmap(struct vfio_device *d);
+/* The first one reads all of it from the device, which can take a second; only
+ * this function waits. */
+uint64_t vfio_rom_read(struct vfio_device *d, uint64_t off, unsigned len);
+/* After a reset: the next read asks the device anew. */
+void vfio_rom_forget(struct vfio_device *d);
 
 /* -------- peer.c -------- */
 

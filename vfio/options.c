@@ -70,6 +70,24 @@ static int set_on_request(struct vfio_options *o, const struct opt *p,
 	return 0;
 }
 
+/* A file of that name is ./on or ./off. */
+static int set_rom(struct vfio_options *o, const struct opt *p, struct err *e)
+{
+	int rc = opt_text(p, o->rom_file, sizeof(o->rom_file), e);
+
+	if (rc < 0)
+		return rc;
+	if (o->rom_file[0] == '\0')
+		return err_set(e, -EINVAL, "on, off or a file is missing");
+	if (strcmp(o->rom_file, "on") == 0)
+		o->rom = VFIO_ROM_ON;
+	else if (strcmp(o->rom_file, "off") == 0)
+		o->rom = VFIO_ROM_OFF;
+	else
+		o->rom = VFIO_ROM_FILE;
+	return 0;
+}
+
 /* slot= and at= are two ways to say the same. */
 static int set_place(struct vfio_options *o, const struct opt *p,
 		     int (*parse)(const char *text, struct vfio_place *out,
@@ -137,6 +155,7 @@ static const struct option {
 	{ "on-error", set_on_error },
 	{ "on-request", set_on_request },
 	{ "p2p", set_p2p },
+	{ "rom", set_rom },
 	{ "slot", set_slot },
 };
 
@@ -153,8 +172,8 @@ static int set_one(struct vfio_options *o, const struct opt *p, struct err *e)
 	return opt_unknown(p,
 			   "allow-no-reset, at=BB:00.F, cfg-gaps=pass|block, "
 			   "ecap=allow:ID, ecap=deny:ID, "
-			   "on-error=stop|report, on-request=stop|report, p2p "
-			   "and slot=N[.F]",
+			   "on-error=stop|report, on-request=stop|report, p2p, "
+			   "rom=on|off|FILE and slot=N[.F]",
 			   e);
 }
 

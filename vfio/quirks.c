@@ -18,6 +18,32 @@ static const struct pba_quirk {
 	{ 0x1d22, 0x3685, 0xffff, 0xb400, "Kunlun virtual function" },
 };
 
+/* Reading the ROM wedges the function, and the host with it. */
+static const struct rom_quirk {
+	uint16_t vendor, device;
+	const char *who;
+} rom_quirks[] = {
+	{ 0x14e4, 0x168e, "Broadcom BCM57810" },
+};
+
+bool vfio_quirk_rom(const struct vfio_device *d)
+{
+	uint16_t vendor = le16_load(d->seen + PCI_VENDOR_ID);
+	uint16_t device = le16_load(d->seen + PCI_DEVICE_ID);
+
+	for (unsigned i = 0; i < ARRAY_LEN(rom_quirks); i++) {
+		const struct rom_quirk *q = &rom_quirks[i];
+
+		if (q->vendor != vendor || q->device != device)
+			continue;
+		log_info("vfio: %s: %s: its ROM is not shown, since reading it "
+			 "hangs the function",
+			 vfio_name(d), q->who);
+		return true;
+	}
+	return false;
+}
+
 void vfio_quirk_msix(const struct vfio_device *d, uint8_t *cap)
 {
 	uint16_t vendor = le16_load(d->seen + PCI_VENDOR_ID);

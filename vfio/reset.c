@@ -142,6 +142,7 @@ static void after_reset(struct vfio_device *d)
 		(void)vfio_config_put(d, PCI_BASE_ADDRESS_0 + 4 * i, 4, 0);
 	for (unsigned i = 0; i < PCI_BARS; i++)
 		d->bar[i].withdrawn = false;
+	vfio_rom_forget(d);
 	pci_bars_update(&d->pci);
 	vfio_irqs_rearm(d);
 	d->touched = false;

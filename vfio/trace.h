@@ -37,6 +37,8 @@ TRACE_POINT(VFIO, vfio_show,
 	    bar, off, size, gpa)
 TRACE_POINT(VFIO, vfio_hide, (const char *dev, unsigned bar, uint64_t off),
 	    "%s BAR %u pages %#" PRIx64 " hidden", dev, bar, off)
+TRACE_POINT(VFIO, vfio_rom, (const char *dev, uint64_t size, uint64_t got),
+	    "%s ROM of %" PRIu64 " bytes: %" PRIu64 " read", dev, size, got)
 TRACE_POINT(VFIO, vfio_power, (const char *dev, unsigned asked, unsigned is),
 	    "%s power state D%u asked, D%u reached", dev, asked, is)
 TRACE_POINT(VFIO, vfio_reset, (const char *dev, const char *why, int rc),

@@ -104,7 +104,8 @@ struct vfio_dev_ops {
 	int (*region)(struct vfio_dev *d, unsigned index,
 		      struct vfio_region *out, struct err *e);
 	/* Access region @index, for which region() was called before; @n 1, 2,
-	 * 4 or 8, naturally aligned, or any run of config space. Any thread
+	 * 4 or 8, naturally aligned, or any run of config space or of the ROM,
+	 * which is only read. Any thread
 	 * with the device's lock. Returns 0, -EIO (the function does not
 	 * decode), -ENODATA (a short transfer), other negative errno. @e may be
 	 * NULL. */

@@ -321,6 +321,24 @@ static ssize_t bar_rw(struct device *d, unsigned index, uint8_t *buf,
 	return (ssize_t)n;
 }
 
+/* pci_map_rom says where the image ends; the rest of the BAR reads ones. */
+static ssize_t rom_read(struct device *d, uint8_t *buf, size_t n, uint64_t at)
+{
+	const struct region *r = &d->region[ROM];
+	const uint8_t *hw = r->hw;
+	uint64_t image = d->pci.rom_image ? d->pci.rom_image : r->size;
+
+	if (!buf || at >= r->size)
+		return -EINVAL;
+	if (!config_memory_on(d))
+		return -EIO;
+	if (n > r->size - at)
+		n = r->size - at;
+	for (size_t i = 0; i < n; i++)
+		buf[i] = at + i < image ? hw[at + i] : 0xff;
+	return (ssize_t)n;
+}
+
 ssize_t device_rw(struct device *d, void *buf, const void *data, size_t n,
 		  uint64_t off)
 {
@@ -335,6 +353,8 @@ ssize_t device_rw(struct device *d, void *buf, const void *data, size_t n,
 		n /= 2;
 	if (index == CONFIG)
 		return config_rw(d, buf, data, n, at);
+	if (index == ROM && d->region[ROM].hw)
+		return rom_read(d, buf, n, at);
 	if (index >= 6 || (buf && !d->region[index].hw))
 		return -EINVAL;
 	return bar_rw(d, index, buf, data, n, at);

@@ -239,6 +239,8 @@ struct fake_pci {
 	uint8_t revision, pin, header_type;
 	struct fake_bar bar[6];
 	uint64_t rom_size;
+	uint64_t rom_image;   /* so many bytes of it; 0: all */
+	bool rom_invalid;     /* a BAR, but no image that the host believes */
 	unsigned config_size; /* 0: 4096 */
 	uint8_t express_at;   /* a PCIe capability (endpoint, FLR) */
 	uint8_t pm_at;	      /* power management, version 3, NoSoftRst */

@@ -228,7 +228,7 @@ static void put_regions(struct device *d)
 		if (b->size != 0)
 			make_region(d, i, b->size, !b->io && !b->no_mmap);
 	}
-	if (d->pci.rom_size != 0)
+	if (d->pci.rom_size != 0 && !d->pci.rom_invalid)
 		make_region(d, VFIO_PCI_ROM_REGION_INDEX, d->pci.rom_size,
 			    false);
 	d->region[VFIO_PCI_CONFIG_REGION_INDEX].size = d->config_size;
