@@ -270,9 +270,12 @@ lint: lint-quick errors requirements tidy cppcheck analyze
 
 # ---- the other tiers, and everything ---------------------------------------
 
-.PHONY: guest rig demo check check-all deps
+.PHONY: guest hostile rig demo check check-all deps
 guest: $(ARCHIVES)
 	$(Q)+O=$(O) tests/guest/run
+
+hostile: all
+	$(Q)O=$(O) tests/guest/hostile/run
 
 rig: all
 	$(Q)tests/rig/run $(CASE)
@@ -333,6 +336,8 @@ help:
 #  check-all    the slow rig cases too
 #  unit         unit tests; SAN=asan (with ubsan) and SAN=tsan are variants
 #  guest        small guests on this machine's /dev/kvm
+#  hostile      a guest that only does harm, on /dev/kvm with a simulated card;
+#               HOSTILE_SECONDS=12, HOSTILE_SEED=N
 #  rig          real guests and devices, nested; CASE=nvme for one
 #  demo         a Linux guest owns an FPGA card; VIA=vfio-user without VFIO,
 #               BDF=0000:01:00.0 a function of this host
