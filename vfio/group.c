@@ -48,6 +48,7 @@ struct attached {
 
 struct group_iommu {
 	struct vfio_iommu iommu;
+	struct vfio_groups proof;
 	struct vfio_containers host;
 	struct vfio_group groups[MAX_GROUPS];
 	struct attached attached[MAX_DEVICES];
@@ -92,6 +93,18 @@ static int group_get(struct group_iommu *i, const char *bdf,
 	}
 	*out = vacant;
 	return 0;
+}
+
+static int group_fd_of(const struct vfio_groups *p, int number)
+{
+	const struct group_iommu *i =
+		container_of(p, struct group_iommu, proof);
+
+	for (unsigned n = 0; n < MAX_GROUPS; n++) {
+		if (i->groups[n].fd >= 0 && i->groups[n].number == number)
+			return i->groups[n].fd;
+	}
+	return -1;
 }
 
 /* -------- devices -------- */
@@ -164,7 +177,10 @@ static int group_iommu_attach(struct vfio_iommu *iommu, const char *bdf,
 	g->devices++;
 	a->group = g;
 	snprintf(a->bdf, sizeof(a->bdf), "%s", bdf);
-	return vfio_kernel_open(rc, bdf, device_released, a, out, e);
+	rc = vfio_kernel_open(rc, bdf, device_released, a, out, e);
+	if (rc >= 0)
+		vfio_kernel_by_group(*out, &i->proof);
+	return rc;
 }
 
 /* -------- the I/O address space, in each container -------- */
@@ -335,6 +351,7 @@ int vfio_group_iommu_open(int vm_fd, struct vfio_iommu **out, struct err *e)
 	if (!i)
 		return err_set(e, -ENOMEM, "out of memory");
 	i->iommu.ops = &group_ops;
+	i->proof.fd_of = group_fd_of;
 	vfio_maps_init(&i->host.maps);
 	i->host.kvm = (struct vfio_kvm){ .vm_fd = vm_fd, .fd = -1 };
 	for (unsigned n = 0; n < MAX_GROUPS; n++)

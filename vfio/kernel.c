@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "vfio/areas.h"
+#include "vfio/hot.h"
 #include "vfio/info.h"
 #include "vfio/place.h"
 #include "vmm/base/bytes.h"
@@ -23,6 +24,7 @@ struct kernel_dev {
 	int fd;
 	void (*released)(void *arg);
 	void *arg;
+	const struct vfio_groups *groups; /* NULL: it has a node of its own */
 	uint64_t offset[VFIO_PCI_NUM_REGIONS]; /* in the fd */
 };
 
@@ -190,6 +192,21 @@ static int kernel_reset(struct vfio_dev *d, struct err *e)
 	return rc < 0 ? err_sys(e, rc, "the function cannot be reset") : 0;
 }
 
+static int kernel_hot_set(struct vfio_dev *d, struct vfio_hot_set *out,
+			  struct err *e)
+{
+	struct kernel_dev *k = kernel_of(d);
+
+	return vfio_hot_ask(k->fd, k->groups, out, e);
+}
+
+static int kernel_hot_reset(struct vfio_dev *d, struct err *e)
+{
+	struct kernel_dev *k = kernel_of(d);
+
+	return vfio_hot_reset(k->fd, k->groups, e);
+}
+
 static void kernel_close(struct vfio_dev *d)
 {
 	struct kernel_dev *k = kernel_of(d);
@@ -210,6 +227,8 @@ static const struct vfio_dev_ops kernel_ops = {
 	.intx_mask = kernel_intx_mask,
 	.intx_unmask = kernel_intx_unmask,
 	.reset = kernel_reset,
+	.hot_set = kernel_hot_set,
+	.hot_reset = kernel_hot_reset,
 	.close = kernel_close,
 };
 
@@ -256,4 +275,9 @@ int vfio_kernel_open(int fd, const char *name, void (*released)(void *arg),
 	}
 	*out = &k->dev;
 	return 0;
+}
+
+void vfio_kernel_by_group(struct vfio_dev *d, const struct vfio_groups *g)
+{
+	kernel_of(d)->groups = g;
 }

@@ -12,4 +12,7 @@
 int vfio_kernel_open(int fd, const char *name, void (*released)(void *arg),
 		     void *arg, struct vfio_dev **out, struct err *e);
 
+/* It was opened through one of @g, which outlives it. */
+void vfio_kernel_by_group(struct vfio_dev *d, const struct vfio_groups *g);
+
 #endif

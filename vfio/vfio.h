@@ -84,6 +84,28 @@ struct vfio_iommu {
 	struct vfio_device *devices;
 };
 
+/* The groups that this VM has open, as proof of what is its own. Embedded in
+ * who opened them. */
+struct vfio_groups {
+	/* The descriptor of group @number, which stays its owner's; -1: it is
+	 * not ours. Any thread; the answer changes only while functions are
+	 * attached or closed. */
+	int (*fd_of)(const struct vfio_groups *g, int number);
+};
+
+/* What a reset of a bus or slot hits: at most all of a bus. */
+enum { VFIO_MAX_HIT = 256 };
+
+struct vfio_hit {
+	char bdf[24];
+	bool ours; /* the kernel will take it that we may reset it */
+};
+
+struct vfio_hot_set {
+	unsigned n;
+	struct vfio_hit hit[VFIO_MAX_HIT];
+};
+
 enum { VFIO_MAX_AREAS = 32, VFIO_MAX_VECTORS = 2048 };
 
 /* One region: a BAR, the ROM, config space. */
@@ -132,7 +154,15 @@ struct vfio_dev_ops {
 	/* Mask or unmask INTx now, or (fd not -1) whenever fd is signalled. */
 	int (*intx_mask)(struct vfio_dev *d, struct err *e);
 	int (*intx_unmask)(struct vfio_dev *d, int fd, struct err *e);
+	/* Sleeps, for up to a minute. Any thread; nothing else is asked of the
+	 * function meanwhile. -EAGAIN: not right now. */
 	int (*reset)(struct vfio_dev *d, struct err *e);
+	/* What a reset of its bus or slot would hit, itself too; -ENODEV: there
+	 * is none. NULL, both: never is. */
+	int (*hot_set)(struct vfio_dev *d, struct vfio_hot_set *out,
+		       struct err *e);
+	/* As reset(), for all of them; all are ours. -EBUSY: not right now. */
+	int (*hot_reset)(struct vfio_dev *d, struct err *e);
 	/* Frees @d; it must be closed before its vfio_iommu. */
 	void (*close)(struct vfio_dev *d);
 };

@@ -1,4 +1,4 @@
-/* tests/fakes/device.c - VFIO devices: info, regions, access, reset
+/* tests/fakes/device.c - VFIO devices: info, regions, access
  *
  * Rules are those of drivers/vfio/pci/vfio_pci_{core,rdwr}.c of Linux 6.12,
  * but for the offsets of regions, which are not the kernel's on purpose:
@@ -67,31 +67,6 @@ int device_open(struct device *d)
 int device_open_cdev(struct device *d)
 {
 	return open_either(d, true);
-}
-
-void device_do_reset(struct device *d)
-{
-	for (unsigned i = 0; i < 6; i++) {
-		if (d->region[i].hw && !d->pci.bar[i].io)
-			memset(d->region[i].hw, 0,
-			       d->region[i].size < FAKE_PAGE * 16
-				       ? d->region[i].size
-				       : FAKE_PAGE * 16);
-	}
-	/* pci_try_reset_function restores the config space */
-	if (d->raw)
-		memcpy(d->hw, d->reset_hw, sizeof(d->hw));
-	d->resets++;
-}
-
-static long device_reset(struct device *d)
-{
-	if (d->pci.no_reset)
-		return -EINVAL;
-	if (d->gone != FAKE_PRESENT)
-		return -ENOTTY;
-	device_do_reset(d);
-	return 0;
 }
 
 /* -------- info -------- */
@@ -198,62 +173,6 @@ static long irq_info(const struct device *d, struct vfio_irq_info *i)
 	return 0;
 }
 
-/* -------- hot reset: the members of the group share a bus -------- */
-
-static long hot_reset_info(const struct device *d,
-			   struct vfio_pci_hot_reset_info *i)
-{
-	uint32_t room = i->argsz < sizeof(*i)
-				? 0
-				: (uint32_t)((i->argsz - sizeof(*i)) /
-					     sizeof(i->devices[0]));
-	uint32_t n = 0;
-
-	if (i->argsz < sizeof(*i))
-		return -EINVAL;
-	for (struct device *m = device_list(); m; m = m->next) {
-		unsigned domain, bus, slot, fn;
-
-		if (m->group != d->group ||
-		    sscanf(m->bdf, "%x:%x:%x.%x", &domain, &bus, &slot, &fn) !=
-			    4)
-			continue;
-		if (n < room)
-			i->devices[n] = (struct vfio_pci_dependent_device){
-				.group_id = (uint32_t)m->group->number,
-				.segment = (uint16_t)domain,
-				.bus = (uint8_t)bus,
-				.devfn = (uint8_t)(slot << 3 | fn),
-			};
-		n++;
-	}
-	i->count = n;
-	i->flags = 0;
-	return n > room ? -ENOSPC : 0;
-}
-
-static long hot_reset(struct device *d, const struct vfio_pci_hot_reset *h)
-{
-	bool have = false;
-
-	if (h->argsz < sizeof(*h) || h->flags != 0 || h->count > 16)
-		return -EINVAL;
-	for (uint32_t i = 0; i < h->count; i++) {
-		struct obj *o = fd_obj_of(h->group_fds[i], KIND_GROUP);
-
-		if (!o)
-			return -EINVAL;
-		have |= o == &d->group->o;
-	}
-	if (!have)
-		return -EINVAL;
-	for (struct device *m = device_list(); m; m = m->next) {
-		if (m->group == d->group)
-			device_do_reset(m);
-	}
-	return 0;
-}
-
 long device_ioctl(struct device *d, unsigned long cmd, unsigned long arg)
 {
 	switch (cmd) {
@@ -266,11 +185,11 @@ long device_ioctl(struct device *d, unsigned long cmd, unsigned long arg)
 	case VFIO_DEVICE_SET_IRQS:
 		return irq_set(d, (const void *)arg);
 	case VFIO_DEVICE_RESET:
-		return device_reset(d);
+		return reset_function(d);
 	case VFIO_DEVICE_GET_PCI_HOT_RESET_INFO:
-		return hot_reset_info(d, (void *)arg);
+		return reset_bus_info(d, (void *)arg);
 	case VFIO_DEVICE_PCI_HOT_RESET:
-		return hot_reset(d, (const void *)arg);
+		return reset_bus(d, (const void *)arg);
 	default:
 		return -ENOTTY;
 	}
@@ -349,6 +268,7 @@ ssize_t device_rw(struct device *d, void *buf, const void *data, size_t n,
 		return -EINVAL;
 	if (d->gone == FAKE_EIO)
 		return -EIO;
+	reset_wake(d);
 	if (d->gone == FAKE_SHORT)
 		n /= 2;
 	if (index == CONFIG)

@@ -10,7 +10,8 @@
  *     kvm_irq.c routes, irqfds, lines     cpuid.c    what CPUs can do
  *     vfio.c    containers and groups     vfio_dma.c type1 maps
  *     iommufd.c /dev/iommu and nodes of single functions
- *     device.c  VFIO devices: regions, info, reset
+ *     device.c  VFIO devices: regions, info
+ *     resets.c  ... of a function, and of a bus
  *     irqs.c    VFIO_DEVICE_SET_IRQS      config.c   config space as vfio-pci
  *     pci.c     building a function       sweep.c    the sweep
  *
@@ -300,6 +301,7 @@ struct device {
 	bool has_cdev, through_cdev, in_kvm;
 	int minor;
 	struct iommufd *iommufd;
+	uint32_t devid;
 	struct ioas *ioas;
 	struct region region[N_REGIONS];
 	uint64_t sparse[16][2];
@@ -319,6 +321,10 @@ struct device {
 	bool raw; /* no kernel: config space is the hardware's (vfio-user) */
 	bool intx_masked, intx_pending;
 	unsigned resets;
+	struct {
+		uint32_t silent; /* accesses that find all ones */
+		uint16_t device; /* its ID, 0: as before */
+	} after;
 	enum fake_gone gone;
 	struct device *next;
 };
@@ -356,10 +362,18 @@ ssize_t device_rw(struct device *d, void *buf, const void *data, size_t n,
 /* The real fd and offset behind a map of the device fd; negative errno. */
 long device_mmap(struct device *d, uint64_t off, uint64_t size, int *fd,
 		 uint64_t *at);
-void device_do_reset(struct device *d);
 unsigned device_region_of(uint64_t off, uint64_t *in);
 uint64_t device_offset(unsigned region);
 uint32_t bar_flags(const struct fake_bar *b); /* of its register */
+
+/* -------- resets.c -------- */
+
+void resets_reset(void);
+void device_do_reset(struct device *d);
+void reset_wake(struct device *d);
+long reset_function(struct device *d);
+long reset_bus_info(const struct device *d, struct vfio_pci_hot_reset_info *i);
+long reset_bus(struct device *d, const struct vfio_pci_hot_reset *h);
 
 /* -------- iommufd.c -------- */
 

@@ -381,7 +381,7 @@ static long bind_device(struct device *d, struct vfio_device_bind_iommufd *b)
 	d->iommufd = i;
 	obj_hold(&i->o);
 	d->group->n_bound++;
-	b->out_devid = ++i->last_id;
+	b->out_devid = d->devid = ++i->last_id;
 	return 0;
 }
 

@@ -258,7 +258,8 @@ struct fake_pci {
 	} msi;
 	const struct fake_cap *caps; /* further ones, any order */
 	unsigned n_caps;
-	bool no_reset; /* VFIO_DEVICE_FLAGS_RESET is clear */
+	bool no_reset;	   /* VFIO_DEVICE_FLAGS_RESET is clear */
+	bool no_bus_reset; /* neither its bus nor its slot can be reset */
 	/* an SR-IOV virtual function: no IDs, BARs and memory enable in
 	 * hardware; the kernel shows all three */
 	bool is_virtual;
@@ -314,6 +315,14 @@ bool fake_pci_interrupt(const char *bdf, unsigned index, unsigned vector);
 unsigned fake_pci_vectors(const char *bdf, unsigned index);
 bool fake_pci_intx_masked(const char *bdf);
 unsigned fake_pci_resets(const char *bdf);
+/* What follows its next resets: @silent accesses that find all ones
+ * (UINT32_MAX: it is gone), and another device ID, 0: as before. */
+void fake_pci_after_reset(const char *bdf, uint32_t silent, uint16_t device);
+/* Resets of all functions wait, until it is over. */
+void fake_resets_hold(bool on);
+/* The next @n answers to VFIO_DEVICE_GET_PCI_HOT_RESET_INFO: one more than
+ * there is room for. */
+void fake_hot_set_grows(unsigned n);
 bool fake_pci_is_open(const char *bdf);
 /* The host has only @n interrupt vectors left: SET_IRQS returns @n when asked
  * for more. */

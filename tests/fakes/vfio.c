@@ -19,6 +19,7 @@ static int extensions[MAX_EXTENSION];
 void vfio_reset(void)
 {
 	device_free_all();
+	resets_reset();
 	while (groups) {
 		struct group *g = groups;
 
