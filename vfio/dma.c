@@ -78,10 +78,43 @@ static bool find_hole(const struct range *ranges, unsigned n,
 	return true;
 }
 
-static int refuse_hole(struct vfio_dma *d, const struct ram *r,
+/* Where translation ends for good. */
+static uint64_t end_of(const struct range *ranges, unsigned n)
+{
+	uint64_t end = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		if (ranges[i].base + ranges[i].size > end)
+			end = ranges[i].base + ranges[i].size;
+	return end;
+}
+
+/* @r does not end before @end, where the IOMMU does. */
+static int refuse_width(const struct mem *m, const struct ram *r, uint64_t end,
+			struct err *e)
+{
+	uint64_t fits = 0;
+
+	for (unsigned i = 0; i < m->n_ram; i++) {
+		const struct ram *one = &m->ram[i];
+
+		if (one->base < end)
+			fits += one->size < end - one->base ? one->size
+							    : end - one->base;
+	}
+	(void)err_set(e, -ERANGE,
+		      "guest RAM %#" PRIx64 " to %#" PRIx64 " is beyond the "
+		      "IOMMU, which translates I/O addresses up to %#" PRIx64,
+		      r->base, r->base + r->size - 1, end - 1);
+	err_hint(e, "with this IOMMU the guest can have --mem %" PRIu64 "M",
+		 fits >> 20);
+	return -ERANGE;
+}
+
+static int refuse_hole(struct vfio_iommu *i, const struct ram *r,
 		       const struct range *hole, struct err *e)
 {
-	int group = d->iommu->ops->blame(d->iommu, hole);
+	int group = i->ops->blame(i, hole);
 
 	(void)err_set(e, -ERANGE,
 		      "guest RAM %#" PRIx64 " to %#" PRIx64 " needs I/O "
@@ -97,18 +130,22 @@ static int refuse_hole(struct vfio_dma *d, const struct ram *r,
 	return -ERANGE;
 }
 
-static int check_ranges(struct vfio_dma *d, struct err *e)
+int vfio_dma_check(struct vfio_iommu *i, const struct mem *m, struct err *e)
 {
 	struct range ranges[MAX_RANGES], hole;
-	int n = d->iommu->ops->ranges(d->iommu, ranges, MAX_RANGES, e);
+	int n = i->ops->ranges(i, ranges, MAX_RANGES, e);
+	uint64_t end;
 
 	if (n <= 0)
 		return n; /* a kernel before 5.4 does not say: mapping will */
-	for (unsigned i = 0; i < d->mem->n_ram; i++) {
-		const struct ram *r = &d->mem->ram[i];
+	end = end_of(ranges, (unsigned)n);
+	for (unsigned k = 0; k < m->n_ram; k++) {
+		const struct ram *r = &m->ram[k];
 
-		if (find_hole(ranges, (unsigned)n, r, &hole))
-			return refuse_hole(d, r, &hole, e);
+		if (!find_hole(ranges, (unsigned)n, r, &hole))
+			continue;
+		return hole.base < end ? refuse_hole(i, r, &hole, e)
+				       : refuse_width(m, r, end, e);
 	}
 	return 0;
 }
@@ -175,7 +212,7 @@ static const struct mem_listener_ops dma_listener_ops = {
 static int dma_build(struct vfio_dma *d, struct err *e)
 {
 	struct vfio_iommu_facts f;
-	int rc = check_ranges(d, e);
+	int rc = vfio_dma_check(d->iommu, d->mem, e);
 
 	if (rc < 0)
 		return rc;

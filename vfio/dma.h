@@ -18,6 +18,9 @@ struct vfio_dma {
 	bool listening;
 };
 
+/* Can all of @m's RAM be I/O addresses of every attached device? -ERANGE names
+ * what cannot. */
+int vfio_dma_check(struct vfio_iommu *i, const struct mem *m, struct err *e);
 /* Check and map all RAM of @m; after every device was attached. */
 int vfio_dma_open(struct vfio_dma *d, struct vfio_iommu *i, struct mem *m,
 		  struct err *e);

@@ -17,7 +17,7 @@
 #include "vmm/base/range.h"
 #include "vmm/base/sys.h"
 
-enum { PATH_SIZE = 160 };
+enum { PATH_SIZE = 160, MAX_RESERVED = 64 };
 
 static void path_of(char *path, const char *bdf, const char *file)
 {
@@ -174,47 +174,45 @@ int vfio_group_of(const char *bdf, struct err *e)
 
 /* -------- reserved regions of a group -------- */
 
-typedef bool region_test(const char *type, uint64_t start, uint64_t end,
-			 const struct range *r);
+struct reserved {
+	uint64_t start, end; /* both included */
+	char type[32];
+};
 
-/* Lines "0x00000000fee00000 0x00000000feefffff msi", both ends included. */
-static bool any_reserved(int group, region_test *test, const struct range *r)
+/* "direct-relaxable" regions are given up at boot: graphics, USB. */
+static bool stays(const struct reserved *r)
+{
+	return strcmp(r->type, "direct-relaxable") != 0 && r->end >= r->start;
+}
+
+/* Lines "0x00000000fee00000 0x00000000feefffff msi". */
+static unsigned list_reserved(int group, struct reserved *out, unsigned max)
 {
 	char path[PATH_SIZE], text[4096], *line, *rest = text;
+	unsigned n = 0;
 
 	snprintf(path, sizeof(path),
 		 "/sys/kernel/iommu_groups/%d/reserved_regions", group);
 	if (sys_read_text(path, text, sizeof(text)) <= 0)
-		return false;
-	while ((line = strsep(&rest, "\n"))) {
-		char type[32];
-		uint64_t start, end;
+		return 0;
+	while (n < max && (line = strsep(&rest, "\n"))) {
+		struct reserved *r = &out[n];
 
-		if (sscanf(line, "%" SCNx64 " %" SCNx64 " %31s", &start, &end,
-			   type) == 3 &&
-		    test(type, start, end, r))
-			return true;
+		if (sscanf(line, "%" SCNx64 " %" SCNx64 " %31s", &r->start,
+			   &r->end, r->type) == 3)
+			n++;
 	}
-	return false;
-}
-
-static bool is_direct(const char *type, uint64_t start, uint64_t end,
-		      const struct range *r)
-{
-	/* direct-relaxable regions are given up at boot: graphics, USB */
-	return strcmp(type, "direct") == 0;
-}
-
-static bool is_in_the_way(const char *type, uint64_t start, uint64_t end,
-			  const struct range *r)
-{
-	return strcmp(type, "direct-relaxable") != 0 && end >= start &&
-	       start <= r->base + (r->size - 1) && end >= r->base;
+	return n;
 }
 
 int vfio_explain_firmware(int group, struct err *e)
 {
-	if (!any_reserved(group, is_direct, NULL))
+	struct reserved r[MAX_RESERVED];
+	unsigned n = list_reserved(group, r, MAX_RESERVED), i = 0;
+
+	while (i < n && strcmp(r[i].type, "direct") != 0)
+		i++;
+	if (i == n)
 		return 0;
 	(void)err_set(e, -EINVAL,
 		      "group %d: platform firmware (RMRR or IVMD) ties it to "
@@ -226,9 +224,29 @@ int vfio_explain_firmware(int group, struct err *e)
 
 bool vfio_group_reserves(int group, uint64_t base, uint64_t size)
 {
-	struct range r = { base, size };
+	struct range r[MAX_RESERVED];
+	unsigned n = vfio_group_reserved(group, r, MAX_RESERVED);
 
-	return size != 0 && any_reserved(group, is_in_the_way, &r);
+	for (unsigned i = 0; i < n; i++)
+		if (range_overlaps(r[i].base, r[i].size, base, size))
+			return true;
+	return false;
+}
+
+unsigned vfio_group_reserved(int group, struct range *out, unsigned max)
+{
+	struct reserved r[MAX_RESERVED];
+	unsigned n = list_reserved(group, r, MAX_RESERVED), kept = 0;
+
+	for (unsigned i = 0; i < n && kept < max; i++) {
+		uint64_t more = r[i].end - r[i].start;
+
+		if (stays(&r[i])) /* 2^64 bytes have no size */
+			out[kept++] = (struct range){
+				r[i].start, more == UINT64_MAX ? more : more + 1
+			};
+	}
+	return kept;
 }
 
 /* -------- the function as a whole -------- */

@@ -41,6 +41,8 @@ void vfio_driver_of(const char *bdf, char *out, size_t n);
 int vfio_group_of(const char *bdf, struct err *e);
 /* Does @group reserve a byte of [base, base + size)? */
 bool vfio_group_reserves(int group, uint64_t base, uint64_t size);
+/* Those that it reserves, for good; fills at most @max, returns how many. */
+unsigned vfio_group_reserved(int group, struct range *out, unsigned max);
 /* Write into @e which members of @group block it, and the commands that help.
  * Returns e->code (-EPERM). */
 int vfio_explain_viability(int group, const char *bdf, struct err *e);

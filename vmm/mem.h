@@ -21,6 +21,7 @@
 #define VMM_MEM_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -29,7 +30,7 @@
 
 typedef uint64_t gpa_t; /* guest physical address */
 
-enum { MEM_MAX_RAM = 4, MEM_MAX_LISTENERS = 8 };
+enum { MEM_MAX_RAM = 8, MEM_MAX_LISTENERS = 8 };
 
 struct ram {
 	gpa_t base;
@@ -91,8 +92,9 @@ int mem_add_ram(struct mem *m, gpa_t base, uint64_t size, unsigned flags,
 
 /* Touch all RAM with several threads (MADV_POPULATE_WRITE, else by hand), so
  * that pinning it later is quick. A short hugetlb pool is an error, not a
- * signal. */
-int mem_prefault(struct mem *m, struct err *e);
+ * signal. Ends early, and well, when *stop becomes true (NULL: never): whoever
+ * finds that the VM cannot be shall not wait for its memory. */
+int mem_prefault(struct mem *m, const atomic_bool *stop, struct err *e);
 
 /* Register @l (borrowed until mem_close or mem_unlisten) and tell it of all
  * RAM there is. On failure it has been told remove() for what it accepted,

@@ -29,6 +29,7 @@ struct work {
 	struct mem *mem;
 	atomic_uint_fast64_t next; /* chunk to take, over all RAM */
 	atomic_int rc;		   /* first failure */
+	const atomic_bool *stop;   /* NULL: never */
 };
 
 /* Write to every page without changing it: the loader of the kernel may be
@@ -75,7 +76,7 @@ static void work_on(struct work *w)
 	uint64_t size;
 	void *at;
 
-	while (atomic_load(&w->rc) == 0) {
+	while (atomic_load(&w->rc) == 0 && !(w->stop && *w->stop)) {
 		at = chunk(w->mem, atomic_fetch_add(&w->next, 1), &size);
 		if (!at)
 			break;
@@ -102,9 +103,9 @@ static unsigned workers_for(uint64_t size)
 	return n > MAX_WORKERS ? MAX_WORKERS : (unsigned)n;
 }
 
-int mem_prefault(struct mem *m, struct err *e)
+int mem_prefault(struct mem *m, const atomic_bool *stop, struct err *e)
 {
-	struct work w = { .mem = m };
+	struct work w = { .mem = m, .stop = stop };
 	pthread_t thread[MAX_WORKERS];
 	unsigned n = workers_for(mem_ram_size(m)), made = 0;
 	int rc;

@@ -156,10 +156,27 @@ int assignment_find(struct assignment *a, const struct config *c, struct err *e)
 	return place_all(a, e);
 }
 
+void assignment_holes(const struct assignment *a, struct holes *h)
+{
+	struct range r[HOLES_MAX];
+
+	for (unsigned i = 0; i < a->n; i++) {
+		const struct assigned *f = &a->function[i];
+		unsigned n = 0;
+
+		if (f->backend == CONFIG_VFIO)
+			n = vfio_group_reserved(f->function.group, r,
+						HOLES_MAX);
+		for (unsigned k = 0; k < n; k++)
+			holes_add(h, r[k]);
+	}
+}
+
 /* -------- open -------- */
 
 struct prefault {
 	struct mem *mem;
+	atomic_bool stop;
 	struct err err;
 	int rc;
 };
@@ -169,7 +186,7 @@ static void *prefault_thread(void *arg)
 	struct prefault *p = arg;
 
 	trace_thread("prefault");
-	p->rc = mem_prefault(p->mem, &p->err);
+	p->rc = mem_prefault(p->mem, &p->stop, &p->err);
 	return NULL;
 }
 
@@ -193,8 +210,19 @@ static int attach_all(struct assignment *a, struct vm *vm, struct err *e)
 	return 0;
 }
 
+/* Does RAM lie where every function's IOMMU translates? */
+static int check_ram(struct assignment *a, struct vm *vm, struct err *e)
+{
+	int rc = 0;
+
+	for (unsigned b = 0; rc == 0 && b < CONFIG_BACKENDS; b++)
+		if (a->iommu[b])
+			rc = vfio_dma_check(a->iommu[b], &vm->mem, e);
+	return rc < 0 ? err_in(e, rc, "vfio") : 0;
+}
+
 /* Opening a function sleeps for about 100 ms (the kernel resets it); RAM is
- * populated meanwhile. */
+ * populated meanwhile, unless it turns out that this VM cannot be. */
 static int attach_and_populate(struct assignment *a, struct vm *vm,
 			       struct err *e)
 {
@@ -206,6 +234,9 @@ static int attach_and_populate(struct assignment *a, struct vm *vm,
 	if (populate)
 		started = pthread_create(&worker, NULL, prefault_thread, &p);
 	rc = attach_all(a, vm, e);
+	if (rc == 0)
+		rc = check_ram(a, vm, e);
+	p.stop = rc < 0;
 	if (started == 0)
 		pthread_join(worker, NULL);
 	else if (populate)

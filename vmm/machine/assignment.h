@@ -14,6 +14,7 @@
 #include "vfio/dma.h"
 #include "vfio/vfio.h"
 #include "vmm/machine/config.h"
+#include "vmm/machine/holes.h"
 #include "vmm/vm.h"
 
 struct assigned {
@@ -39,6 +40,8 @@ struct assignment {
  * each, before KVM is touched. *a is zeroed by the caller. */
 int assignment_find(struct assignment *a, const struct config *c,
 		    struct err *e);
+/* Add the I/O addresses that the host keeps from the functions. */
+void assignment_holes(const struct assignment *a, struct holes *h);
 /* Must guest RAM be mappable by another process? */
 bool assignment_shares_ram(const struct assignment *a);
 /* Open every function and map guest RAM for DMA; RAM is there already, the

@@ -21,15 +21,17 @@ static int add_ram(struct machine *m, struct err *e)
 	unsigned flags =
 		(m->config->hugepages ? MEM_HUGEPAGES : MEM_PLAIN) |
 		(assignment_shares_ram(&m->assignment) ? MEM_SHARED : 0);
-	const struct range *r[] = { &m->board.low, &m->board.high };
+	struct board *b = &m->board;
+	struct holes holes;
 	int rc;
 
-	rc = board_place_ram(&m->board, m->config->mem, arch_phys_bits(&m->vm),
-			     arch_has_ht_hole(&m->vm), e);
-	for (unsigned i = 0; rc == 0 && i < ARRAY_LEN(r); i++)
-		if (r[i]->size != 0)
-			rc = mem_add_ram(&m->vm.mem, r[i]->base, r[i]->size,
-					 flags, e);
+	board_holes(&holes, arch_has_ht_hole(&m->vm));
+	assignment_holes(&m->assignment, &holes);
+	rc = board_place_ram(b, m->config->mem, arch_phys_bits(&m->vm), &holes,
+			     e);
+	for (unsigned i = 0; rc == 0 && i < b->n_ram; i++)
+		rc = mem_add_ram(&m->vm.mem, b->ram[i].base, b->ram[i].size,
+				 flags, e);
 	return rc;
 }
 
@@ -40,8 +42,6 @@ static int claim(struct machine *m, const char *name, struct range r,
 {
 	struct region *claim = &m->claims[m->n_claims];
 
-	if (r.size == 0)
-		return 0;
 	*claim =
 		(struct region){ .name = name, .base = r.base, .size = r.size };
 	m->n_claims++;
@@ -54,14 +54,14 @@ static int claim_all(struct machine *m, struct err *e)
 		const char *name;
 		struct range range;
 	} fixed[] = {
-		{ "low RAM", m->board.low },
-		{ "high RAM", m->board.high },
 		{ "IOAPIC", { BOARD_IOAPIC, 0x1000 } },
 		{ "local APIC", { BOARD_LAPIC, 0x100000 } },
 		{ "KVM's own pages", { 0xfffbc000, 0x4000 } },
 	};
 	int rc = 0;
 
+	for (unsigned i = 0; rc == 0 && i < m->board.n_ram; i++)
+		rc = claim(m, "RAM", m->board.ram[i], e);
 	for (unsigned i = 0; rc == 0 && i < ARRAY_LEN(fixed); i++)
 		rc = claim(m, fixed[i].name, fixed[i].range, e);
 	return rc;
@@ -98,8 +98,7 @@ static int build_pci(struct machine *m, struct err *e)
 	for (unsigned i = 0; i < PCI_MAX_PORTS; i++)
 		if (a->port_made[i])
 			pci_demand_add(&demand, &a->port[i]);
-	rc = board_place_pci(&m->board, &demand, arch_phys_bits(&m->vm),
-			     arch_has_ht_hole(&m->vm), e);
+	rc = board_place_pci(&m->board, &demand, arch_phys_bits(&m->vm), e);
 	if (rc < 0)
 		return rc;
 	rc = pci_host_open(&m->host, &m->vm, &m->board.pci, e);

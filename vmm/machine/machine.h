@@ -27,7 +27,8 @@ struct machine {
 	struct uart16550 uart;
 	struct rtc rtc;
 	struct legacy_ports legacy;
-	struct region claims[6]; /* RAM and interrupt controllers on the bus */
+	/* RAM, interrupt controllers and KVM's own pages on the bus */
+	struct region claims[BOARD_MAX_RAM + 3];
 	unsigned n_claims;
 	struct pci_host host;
 	struct assignment assignment;

@@ -92,8 +92,35 @@ static void ram_beyond_the_aperture_is_refused(void **state)
 	fake_iommu_width(32);
 	dma_open(&t, 3 * GIB);
 	assert_int_equal(dma_map(&t, &e), -ERANGE);
-	assert_non_null(strstr(e.text, "guest RAM 0x100000000 to"));
-	assert_non_null(strstr(e.hint, "less RAM"));
+	assert_string_equal(e.text, "guest RAM 0x100000000 to 0x13fffffff is "
+				    "beyond the IOMMU, which translates I/O "
+				    "addresses up to 0xffffffff");
+	assert_string_equal(e.hint, "with this IOMMU the guest can have "
+				    "--mem 2048M");
+	dma_close(&t);
+}
+
+/* VFIO-DMA-03: the narrower of two IOMMUs counts, and every hole */
+static void behind_two_iommus_ram_has_to_suit_both(void **state)
+{
+	struct fake_pci p = plain_function;
+	struct vfio_dev *two = NULL;
+	struct dma_bench t;
+	struct err e;
+
+	p.bdf = "0000:02:00.0";
+	p.group = 13;
+	fake_pci_add(&p);
+	fake_group_incompatible(13);
+	fake_group_reserve(13, 0x20000000, 0x200fffff, "reserved");
+	dma_open(&t, GIB);
+	e = ERR_NONE;
+	assert_int_equal(vfio_dma_check(t.b.iommu, &t.b.vm.mem, &e), 0);
+	MUST(t.b.iommu->ops->attach(t.b.iommu, p.bdf, &two, &why));
+	assert_int_equal(vfio_dma_check(t.b.iommu, &t.b.vm.mem, &e), -ERANGE);
+	assert_non_null(strstr(e.text, "group 13 reserves them"));
+	two->ops->close(two);
+	assert_int_equal(vfio_dma_check(t.b.iommu, &t.b.vm.mem, &e), 0);
 	dma_close(&t);
 }
 
@@ -279,6 +306,7 @@ int main(void)
 		FAKE_TEST(ram_and_nothing_else_is_mapped),
 		FAKE_TEST(a_hole_in_ram_is_found_before_mapping),
 		FAKE_TEST(ram_beyond_the_aperture_is_refused),
+		FAKE_TEST(behind_two_iommus_ram_has_to_suit_both),
 		FAKE_TEST(too_few_entries_are_explained),
 		FAKE_TEST(every_refused_map_has_its_sentence),
 		FAKE_TEST(the_second_range_failing_takes_the_first_back),

@@ -81,6 +81,32 @@ static int assign(enum config_iommu iommu, struct err *e)
 	return rc;
 }
 
+/* VFIO-DMA-02: before any function is opened */
+static void what_the_host_reserves_is_known_before_ram_is_placed(void **state)
+{
+	const struct config c = {
+		.function = { { CONFIG_VFIO, DISK }, { CONFIG_VFIO, CARD } },
+		.n_functions = 2,
+	};
+	struct holes h = { 0 };
+	struct err e = ERR_NONE;
+
+	add(DISK, 12);
+	add(CARD, 13);
+	fake_group_reserve(12, 0xfee00000, 0xfeefffff, "msi");
+	fake_group_reserve(12, 0, 0xffffff, "direct-relaxable");
+	fake_group_reserve(13, 0xfd00000000, 0xffffffffff, "reserved");
+	memset(&host, 0, sizeof(host));
+	assert_int_equal(assignment_find(&host.a, &c, &e), 0);
+	assignment_holes(&host.a, &h);
+	assert_int_equal(h.n, 2);
+	assert_int_equal(h.hole[0].base, 0xfee00000);
+	assert_int_equal(h.hole[0].size, 0x100000);
+	assert_int_equal(h.hole[1].base, 0xfd00000000);
+	assert_int_equal(h.hole[1].size, 0x300000000);
+	assert_int_equal(fake_trace_count("open /dev/vfio"), 0);
+}
+
 enum way { BY_GROUP, BY_IOMMUFD };
 
 static void expect(enum config_iommu iommu, enum way way)
@@ -195,6 +221,7 @@ static void no_failing_host_call_leaves_anything(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		FAKE_TEST(what_the_host_reserves_is_known_before_ram_is_placed),
 		FAKE_TEST(auto_takes_iommufd_where_it_is),
 		FAKE_TEST(auto_takes_groups_where_iommufd_may_not_be_opened),
 		FAKE_TEST(one_function_without_node_decides_for_all),

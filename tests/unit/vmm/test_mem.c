@@ -254,7 +254,7 @@ static void prefault_touches_all_ram(void **state)
 	fake_cpus_online(4);
 	add_ram(vm, 0, 70 * MIB);
 	fake_trace_clear();
-	assert_int_equal(mem_prefault(&vm->mem, &e), 0);
+	assert_int_equal(mem_prefault(&vm->mem, NULL, &e), 0);
 	assert_int_equal(fake_trace_count("madvise"), 3); /* 32 MiB each */
 	vm_close(vm);
 }
@@ -267,7 +267,7 @@ static void prefault_by_hand_on_old_kernels_keeps_contents(void **state)
 	add_ram(vm, 0, 4 * MIB);
 	le32_store(mem_at(&vm->mem, 8192, 4), 0x12345678);
 	fake_fail_call("madvise", 0, EINVAL);
-	assert_int_equal(mem_prefault(&vm->mem, &e), 0);
+	assert_int_equal(mem_prefault(&vm->mem, NULL, &e), 0);
 	assert_int_equal(le32_load(mem_at(&vm->mem, 8192, 4)), 0x12345678);
 	vm_close(vm);
 }
@@ -280,9 +280,25 @@ static void prefault_reports_that_memory_ran_out(void **state)
 
 	add_ram(vm, 0, 130 * MIB);
 	fake_fail_call("madvise", 2, EFAULT);
-	assert_int_equal(mem_prefault(&vm->mem, &e), -EFAULT);
+	assert_int_equal(mem_prefault(&vm->mem, NULL, &e), -EFAULT);
 	assert_non_null(strstr(e.text, "cannot populate 130 MiB"));
 	assert_true(e.hint[0] != '\0');
+	vm_close(vm);
+}
+
+static void prefault_stops_when_told(void **state)
+{
+	struct vm *vm = open_vm();
+	struct err e = ERR_NONE;
+	atomic_bool stop = true;
+
+	add_ram(vm, 0, 130 * MIB);
+	fake_trace_clear();
+	assert_int_equal(mem_prefault(&vm->mem, &stop, &e), 0);
+	assert_int_equal(fake_trace_count("madvise"), 0);
+	stop = false;
+	assert_int_equal(mem_prefault(&vm->mem, &stop, &e), 0);
+	assert_int_equal(fake_trace_count("madvise"), 5);
 	vm_close(vm);
 }
 
@@ -291,7 +307,7 @@ static void prefault_without_ram_does_nothing(void **state)
 	struct vm *vm = open_vm();
 	struct err e = ERR_NONE;
 
-	assert_int_equal(mem_prefault(&vm->mem, &e), 0);
+	assert_int_equal(mem_prefault(&vm->mem, NULL, &e), 0);
 	vm_close(vm);
 }
 
@@ -548,6 +564,7 @@ int main(void)
 		FAKE_TEST(prefault_touches_all_ram),
 		FAKE_TEST(prefault_by_hand_on_old_kernels_keeps_contents),
 		FAKE_TEST(prefault_reports_that_memory_ran_out),
+		FAKE_TEST(prefault_stops_when_told),
 		FAKE_TEST(prefault_without_ram_does_nothing),
 		FAKE_TEST(listener_hears_of_old_and_new_ram),
 		FAKE_TEST(refusing_listener_hears_the_end_of_what_it_took),

@@ -23,6 +23,11 @@ static const struct range kvm_pages = { 0xfffbc000, 0x4000 };
 
 enum { LEGACY_HOLE = 0xa0000 };
 
+/* RAM comes in huge pages. */
+#define PIECE (2 * MIB)
+/* What begins at 0 is at least this, or all RAM. */
+#define BOARD_FIRST (32 * MIB)
+
 /* 64-bit space left for BARs beyond those that are there, for the guest to
  * move them about. */
 #define WINDOW64_SPARE (4 * GIB)
@@ -39,46 +44,123 @@ static int does_not_fit(const char *what, uint64_t size, unsigned phys_bits,
 	return -ENOSPC;
 }
 
-int board_place_ram(struct board *b, uint64_t ram, unsigned phys_bits,
-		    bool ht_hole, struct err *e)
+void board_holes(struct holes *h, bool ht_hole)
 {
-	memset(b, 0, sizeof(*b));
-	b->low.size = ram < window32.base ? ram : window32.base;
-	b->high.size = ram - b->low.size;
-	if (b->high.size == 0)
-		return 0;
-	b->high.base = 4 * GIB;
-	if (ht_hole && range_overlaps(b->high.base, b->high.size, ht_range.base,
-				      ht_range.size))
-		b->high.base = TIB;
-	if (!range_fits(0, UINT64_C(1) << phys_bits, b->high.base,
-			b->high.size))
-		return does_not_fit("guest memory", ram, phys_bits, e);
-	return 0;
+	*h = (struct holes){ 0 };
+	if (ht_hole)
+		holes_add(h, ht_range);
 }
 
+/* -------- RAM -------- */
+
+/* One more piece of RAM, of at most @size bytes, from @from on and below @end;
+ * returns how many bytes, 0: no room. The last piece takes all or nothing. */
+static uint64_t place_piece(struct board *b, const struct holes *h,
+			    uint64_t from, uint64_t end, uint64_t size)
+{
+	bool last = b->n_ram + 1 == BOARD_MAX_RAM;
+	uint64_t at, room;
+
+	if (b->n_ram == BOARD_MAX_RAM ||
+	    !holes_find(h, from, last ? size : PIECE, PIECE, &at) || at >= end)
+		return 0;
+	room = holes_next(h, at);
+	room = align_down((room < end ? room : end) - at, PIECE);
+	if (size > room)
+		size = room;
+	if (size != 0)
+		b->ram[b->n_ram++] = (struct range){ at, size };
+	return size;
+}
+
+/* As much of @size bytes as has room in [base, end); what is left over. */
+static uint64_t fill(struct board *b, const struct holes *h, uint64_t base,
+		     uint64_t end, uint64_t size)
+{
+	uint64_t from = base, n;
+
+	while (size != 0) {
+		n = place_piece(b, h, from, end, size);
+		if (n == 0)
+			break;
+		size -= n;
+		from = board_ram_end(b);
+	}
+	return size;
+}
+
+/* Where a PC begins there has to be RAM: tables, the kernel, its entry. */
+static int no_beginning(const struct holes *h, struct err *e)
+{
+	return err_set(e, -ERANGE,
+		       "no RAM at address 0: the host reserves I/O address "
+		       "%#" PRIx64 " of an assigned function",
+		       holes_next(h, 0));
+}
+
+int board_place_ram(struct board *b, uint64_t ram, unsigned phys_bits,
+		    const struct holes *h, struct err *e)
+{
+	uint64_t least = ram < BOARD_FIRST ? ram : BOARD_FIRST;
+	uint64_t left;
+
+	memset(b, 0, sizeof(*b));
+	b->holes = *h;
+	left = fill(b, h, 0, window32.base, ram);
+	if (b->n_ram == 0 || b->ram[0].base != 0 || b->ram[0].size < least)
+		return no_beginning(h, e);
+	left = fill(b, h, 4 * GIB, UINT64_C(1) << phys_bits, left);
+	return left != 0 ? does_not_fit("guest memory", ram, phys_bits, e) : 0;
+}
+
+uint64_t board_ram_end(const struct board *b)
+{
+	const struct range *r = &b->ram[b->n_ram - 1];
+
+	return r->base + r->size;
+}
+
+/* -------- PCI -------- */
+
 int board_place_pci(struct board *b, const struct pci_demand *q,
-		    unsigned phys_bits, bool ht_hole, struct err *e)
+		    unsigned phys_bits, struct err *e)
 {
 	uint64_t align = q->align64 > GIB ? q->align64 : GIB;
-	uint64_t top = b->high.size ? b->high.base + b->high.size : 4 * GIB;
+	uint64_t top = board_ram_end(b);
 	struct range *w = &b->pci.mem64;
 
 	b->pci.ecam = ecam;
 	b->pci.mem32 = window32;
 	b->pci.io = window_io;
-	w->base = align_up(top, align);
 	w->size = align_up(q->mem64, GIB) + WINDOW64_SPARE;
-	if (ht_hole &&
-	    range_overlaps(w->base, w->size, ht_range.base, ht_range.size))
-		w->base = align_up(TIB, align);
-	if (range_fits(0, UINT64_C(1) << phys_bits, w->base, w->size))
+	if (holes_find(&b->holes, top > 4 * GIB ? top : 4 * GIB, w->size, align,
+		       &w->base) &&
+	    range_fits(0, UINT64_C(1) << phys_bits, w->base, w->size))
 		return 0;
 	if (q->mem64 != 0)
 		return does_not_fit("the assigned functions' 64-bit BARs",
 				    q->mem64, phys_bits, e);
 	*w = (struct range){ 0 }; /* nobody needs it */
 	return 0;
+}
+
+/* -------- the description -------- */
+
+/* Holes that RAM goes around; between the 32-bit window and 4 GiB a PC has no
+ * RAM anyway. */
+static void describe_holes(const struct board *b, struct platform *p)
+{
+	for (unsigned i = 0; i < b->holes.n; i++) {
+		struct range h = b->holes.hole[i];
+
+		if ((h.base >= window32.base && h.base < 4 * GIB) ||
+		    h.base >= board_ram_end(b))
+			continue;
+		if (range_overlaps(h.base, h.size, window32.base,
+				   window32.size))
+			h.size = window32.base - h.base;
+		platform_add(p, h.base, h.size, PLATFORM_RESERVED);
+	}
 }
 
 static void describe_memory(const struct board *b, struct platform *p)
@@ -89,11 +171,12 @@ static void describe_memory(const struct board *b, struct platform *p)
 	platform_add(p, BOARD_ACPI, 64 * KIB, PLATFORM_ACPI);
 	platform_add(p, BOARD_ACPI + 64 * KIB, MIB - BOARD_ACPI - 64 * KIB,
 		     PLATFORM_RESERVED);
-	platform_add(p, MIB, b->low.size - MIB, PLATFORM_RAM);
+	platform_add(p, MIB, b->ram[0].size - MIB, PLATFORM_RAM);
 	platform_add(p, ecam.base, ecam.size, PLATFORM_RESERVED);
 	platform_add(p, kvm_pages.base, kvm_pages.size, PLATFORM_RESERVED);
-	if (b->high.size)
-		platform_add(p, b->high.base, b->high.size, PLATFORM_RAM);
+	for (unsigned i = 1; i < b->n_ram; i++)
+		platform_add(p, b->ram[i].base, b->ram[i].size, PLATFORM_RAM);
+	describe_holes(b, p);
 }
 
 void board_describe(const struct board *b, struct platform *p)

@@ -13,8 +13,10 @@
  *     4 GiB         the rest of guest RAM
  *     above RAM     64-bit PCI window
  *
- * On AMD hosts nothing lies in the HyperTransport range below 1 TiB: IOVA
- * equals guest physical address, and the kernel reserves that IOVA range.
+ * IOVA equals guest physical address. So RAM and the 64-bit window go around
+ * what the host reserves of the I/O addresses of assigned functions, and on AMD
+ * hosts always around the HyperTransport range below 1 TiB: holes.h. RAM is in
+ * more than two pieces then, and what lies between them is reserved.
  */
 #ifndef MACHINE_BOARD_H
 #define MACHINE_BOARD_H
@@ -26,8 +28,11 @@
 #include "pcie/host.h"
 #include "vmm/base/err.h"
 #include "vmm/base/range.h"
+#include "vmm/machine/holes.h"
+#include "vmm/mem.h"
 
 enum {
+	BOARD_MAX_RAM = MEM_MAX_RAM,
 	BOARD_SCRATCH = 0x10000,
 	BOARD_INFO = 0x20000,
 	BOARD_ACPI = 0xe0000,
@@ -46,17 +51,23 @@ enum {
 #define BOARD_LAPIC UINT64_C(0xfee00000)
 
 struct board {
-	struct range low, high; /* RAM; high.size 0: none */
+	struct range ram[BOARD_MAX_RAM]; /* sorted; the first begins at 0 */
+	unsigned n_ram;
+	struct holes holes;
 	struct pci_apertures pci;
 };
 
-/* Where RAM goes. @phys_bits is the guest's address width. -ENOSPC: it does
- * not fit. */
+/* The holes of every board; @ht_hole: on an AMD host. */
+void board_holes(struct holes *h, bool ht_hole);
+/* Where RAM goes, around the holes. @phys_bits is the guest's address width.
+ * -ENOSPC: it does not fit, -ERANGE: not where a PC has to have RAM. */
 int board_place_ram(struct board *b, uint64_t ram, unsigned phys_bits,
-		    bool ht_hole, struct err *e);
+		    const struct holes *h, struct err *e);
+/* The first address above all RAM. */
+uint64_t board_ram_end(const struct board *b);
 /* Where PCI goes, once the functions' BARs are known; after board_place_ram. */
 int board_place_pci(struct board *b, const struct pci_demand *q,
-		    unsigned phys_bits, bool ht_hole, struct err *e);
+		    unsigned phys_bits, struct err *e);
 /* Describe the machine; CPUs, ports, command line and initrd are the
  * caller's. */
 void board_describe(const struct board *b, struct platform *p);
