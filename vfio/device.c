@@ -156,7 +156,12 @@ static int device_build(struct vfio_device *d, struct vfio_iommu *iommu,
 			struct err *e)
 {
 	const struct vfio_function *f = &d->host;
-	int rc = iommu->ops->attach(iommu, f->name, &d->dev, e);
+	const char *token = d->opt.vf_token;
+	const struct vfio_wanted w = {
+		.name = f->name,
+		.vf_token = token[0] ? token : NULL,
+	};
+	int rc = iommu->ops->attach(iommu, &w, &d->dev, e);
 
 	if (rc >= 0)
 		rc = vfio_reset_at_open(d, e);

@@ -9,6 +9,7 @@
 
 #include "pcie/host.h"
 #include "vfio/sysfs.h"
+#include "vfio/token.h"
 #include "vfio/vfio.h"
 #include "vmm/vm.h"
 
@@ -61,6 +62,7 @@ struct vfio_options {
 	unsigned n_ecaps;
 	struct vfio_ecap_rule ecap[VFIO_MAX_ECAP_RULES];
 	struct vfio_place place;
+	char vf_token[VFIO_TOKEN_SIZE]; /* VFIO-OPEN-15; empty: none */
 	bool p2p; /* VFIO-DMA-13: the other functions' DMA reaches its BARs */
 	enum vfio_rom_choice rom;
 	char rom_file[256];
@@ -70,10 +72,11 @@ struct vfio_options {
  * allow-no-reset (or =on, =off), cfg-gaps=pass or block, ecap=allow:ID or
  * deny:ID with a hexadecimal ID, any number of times, on-error=stop or report,
  * on-request=stop or report, slot=N or N.F, at=BB:00.F, p2p (or =on, =off),
- * rom=on, off or a file. */
+ * rom=on, off or a file, vf-token=UUID. */
 int vfio_options_parse(const char *text, struct vfio_options *out,
 		       struct err *e);
-/* "/run/card.sock,key=value…", the same keys. A comma ends the path. */
+/* "/run/card.sock,key=value…", the same keys but vf-token. A comma ends the
+ * path. */
 int vfio_user_options_parse(const char *text, struct vfio_options *out,
 			    struct err *e);
 

@@ -141,43 +141,49 @@ static int slot_for(struct group_iommu *i, const char *bdf,
 
 /* Opening tries to reset the function and gives up with EAGAIN when something
  * else has its lock at the moment. */
-static int device_fd(const struct vfio_group *g, const char *bdf)
+static int device_fd(const struct vfio_group *g, const struct vfio_wanted *w)
 {
+	char text[VFIO_NAME_SIZE + 64];
 	int rc;
 
+	snprintf(text, sizeof(text), "%s%s%s", w->name,
+		 w->vf_token ? " vf_token=" : "",
+		 w->vf_token ? w->vf_token : "");
 	for (unsigned n = 0;; n++) {
 		rc = sys_ioctl_num(g->fd, VFIO_GROUP_GET_DEVICE_FD,
-				   (uintptr_t)bdf);
+				   (uintptr_t)text);
 		if (rc != -EAGAIN || n == OPEN_TRIES)
 			return rc;
 		sys_sleep_ms(OPEN_WAIT_MS);
 	}
 }
 
-static int group_iommu_attach(struct vfio_iommu *iommu, const char *bdf,
+static int group_iommu_attach(struct vfio_iommu *iommu,
+			      const struct vfio_wanted *w,
 			      struct vfio_dev **out, struct err *e)
 {
 	struct group_iommu *i = iommu_of(iommu);
 	struct attached *a = NULL;
 	struct vfio_group *g = NULL;
-	int rc = slot_for(i, bdf, &a, e);
+	int rc = slot_for(i, w->name, &a, e);
 
 	if (rc < 0)
 		return rc;
-	rc = group_get(i, bdf, &g, e);
+	rc = group_get(i, w->name, &g, e);
 	if (rc < 0)
 		return rc;
-	rc = device_fd(g, bdf);
+	rc = device_fd(g, w);
 	if (rc < 0) {
 		if (g->devices == 0)
 			vfio_group_leave(g);
-		return vfio_refused(e, VFIO_STEP_DEVICE, rc,
-				    "cannot open the function");
+		return vfio_refused(
+			e, w->vf_token ? VFIO_STEP_TOKEN : VFIO_STEP_DEVICE, rc,
+			"cannot open the function");
 	}
 	g->devices++;
 	a->group = g;
-	snprintf(a->bdf, sizeof(a->bdf), "%s", bdf);
-	rc = vfio_kernel_open(rc, bdf, device_released, a, out, e);
+	snprintf(a->bdf, sizeof(a->bdf), "%s", w->name);
+	rc = vfio_kernel_open(rc, w->name, device_released, a, out, e);
 	if (rc >= 0)
 		vfio_kernel_by_group(*out, &i->proof);
 	return rc;

@@ -41,6 +41,7 @@
 #include "vfio/kvm.h"
 #include "vfio/refusal.h"
 #include "vfio/sysfs.h"
+#include "vfio/token.h"
 #include "vmm/base/bytes.h"
 #include "vmm/base/sys.h"
 #include "vmm/base/trace.h"
@@ -116,12 +117,16 @@ static int refused(const struct attached *a, enum vfio_step step, int rc,
 
 /* Binding tries to reset the function and gives up with EAGAIN when something
  * else has its lock at the moment. */
-static int try_bind(const struct attached *a)
+static int try_bind(const struct attached *a, const uint8_t *token)
 {
 	for (unsigned n = 0;; n++) {
 		struct vfio_device_bind_iommufd b = {
 			.argsz = sizeof(b),
 			.iommufd = a->owner->fd,
+#ifdef VFIO_DEVICE_BIND_FLAG_TOKEN
+			.flags = token ? VFIO_DEVICE_BIND_FLAG_TOKEN : 0,
+			.token_uuid_ptr = (uintptr_t)token,
+#endif
 		};
 		int rc = sys_ioctl(a->fd, VFIO_DEVICE_BIND_IOMMUFD, &b);
 
@@ -131,15 +136,36 @@ static int try_bind(const struct attached *a)
 	}
 }
 
-static int bind_function(const struct attached *a, struct err *e)
+/* The kernel takes one since Linux 6.17, whose headers say how. */
+static int take_token(const char *text, uint8_t out[VFIO_TOKEN_BYTES],
+		      struct err *e)
 {
-	int rc = try_bind(a);
+#ifdef VFIO_DEVICE_BIND_FLAG_TOKEN
+	return vfio_token_parse(text, out, e);
+#else
+	(void)err_set(
+		e, -ENOTSUP,
+		"this build of minivmm cannot give a VF token to iommufd");
+	err_hint(e, "use --iommu=group, or build with headers of Linux 6.17");
+	return -ENOTSUP;
+#endif
+}
 
+static int bind_function(const struct attached *a, const char *token,
+			 struct err *e)
+{
+	uint8_t uuid[VFIO_TOKEN_BYTES] = { 0 };
+	int rc = token ? take_token(token, uuid, e) : 0;
+
+	if (rc < 0)
+		return rc;
+	rc = try_bind(a, token ? uuid : NULL);
 	if (rc >= 0)
 		return 0;
 	if (rc == -EBUSY)
 		return vfio_explain_busy(a->group, e);
-	return refused(a, VFIO_STEP_BIND, rc, "cannot open the function", e);
+	return refused(a, token ? VFIO_STEP_BIND_TOKEN : VFIO_STEP_BIND, rc,
+		       "cannot open the function", e);
 }
 
 /* One that holds all maps already, or NULL. */
@@ -209,7 +235,8 @@ static int join_space(struct attached *a, struct err *e)
 
 /* -------- functions -------- */
 
-static int attached_build(struct attached *a, struct err *e)
+static int attached_build(struct attached *a, const struct vfio_wanted *w,
+			  struct err *e)
 {
 	int rc = vfio_group_of(a->bdf, e);
 
@@ -223,7 +250,7 @@ static int attached_build(struct attached *a, struct err *e)
 	if (rc < 0)
 		return rc;
 	a->kvm_knows = true;
-	rc = bind_function(a, e);
+	rc = bind_function(a, w->vf_token, e);
 	return rc < 0 ? rc : join_space(a, e);
 }
 
@@ -263,19 +290,19 @@ static int slot_for(struct iommufd_iommu *i, const char *bdf,
 	return 0;
 }
 
-static int iommufd_attach(struct vfio_iommu *iommu, const char *bdf,
+static int iommufd_attach(struct vfio_iommu *iommu, const struct vfio_wanted *w,
 			  struct vfio_dev **out, struct err *e)
 {
 	struct iommufd_iommu *i = iommu_of(iommu);
 	struct attached *a = NULL;
-	int rc = slot_for(i, bdf, &a, e);
+	int rc = slot_for(i, w->name, &a, e);
 	int fd;
 
 	if (rc < 0)
 		return rc;
 	*a = (struct attached){ .fd = -1, .owner = i };
-	snprintf(a->bdf, sizeof(a->bdf), "%s", bdf);
-	rc = attached_build(a, e);
+	snprintf(a->bdf, sizeof(a->bdf), "%s", w->name);
+	rc = attached_build(a, w, e);
 	fd = rc < 0 ? rc : sys_dup(a->fd);
 	if (fd < 0) {
 		attached_leave(a);
@@ -284,7 +311,7 @@ static int iommufd_attach(struct vfio_iommu *iommu, const char *bdf,
 					"no further descriptor of the "
 					"function");
 	}
-	return vfio_kernel_open(fd, bdf, attached_leave, a, out, e);
+	return vfio_kernel_open(fd, w->name, attached_leave, a, out, e);
 }
 
 /* -------- the I/O address space, in each IOAS -------- */

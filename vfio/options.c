@@ -144,6 +144,21 @@ static int set_ecap(struct vfio_options *o, const struct opt *p, struct err *e)
 	return 0;
 }
 
+static int set_vf_token(struct vfio_options *o, const struct opt *p,
+			struct err *e)
+{
+	uint8_t uuid[VFIO_TOKEN_BYTES];
+	char v[64];
+	int rc = opt_text(p, v, sizeof(v), e);
+
+	if (rc < 0)
+		return rc;
+	rc = vfio_token_parse(v, uuid, e);
+	if (rc >= 0)
+		memcpy(o->vf_token, v, sizeof(o->vf_token));
+	return rc;
+}
+
 static const struct option {
 	const char *key;
 	int (*set)(struct vfio_options *o, const struct opt *p, struct err *e);
@@ -157,6 +172,7 @@ static const struct option {
 	{ "p2p", set_p2p },
 	{ "rom", set_rom },
 	{ "slot", set_slot },
+	{ "vf-token", set_vf_token },
 };
 
 static int set_one(struct vfio_options *o, const struct opt *p, struct err *e)
@@ -173,7 +189,7 @@ static int set_one(struct vfio_options *o, const struct opt *p, struct err *e)
 			   "allow-no-reset, at=BB:00.F, cfg-gaps=pass|block, "
 			   "ecap=allow:ID, ecap=deny:ID, "
 			   "on-error=stop|report, on-request=stop|report, p2p, "
-			   "rom=on|off|FILE and slot=N[.F]",
+			   "rom=on|off|FILE, slot=N[.F] and vf-token=UUID",
 			   e);
 }
 
@@ -220,6 +236,15 @@ int vfio_options_parse(const char *text, struct vfio_options *out,
 	return rc;
 }
 
+/* What only means something to the host's kernel. */
+static int check_user(const struct vfio_options *o, const char *name,
+		      struct err *e)
+{
+	if (o->vf_token[0] == '\0')
+		return 0;
+	return err_set(e, -EINVAL, "%s: vf-token is for --vfio only", name);
+}
+
 int vfio_user_options_parse(const char *text, struct vfio_options *out,
 			    struct err *e)
 {
@@ -231,6 +256,8 @@ int vfio_user_options_parse(const char *text, struct vfio_options *out,
 		rc = vfio_user_function(o.host, &f, e);
 	if (rc >= 0)
 		rc = take_rest(text, f.name, &o, e);
+	if (rc >= 0)
+		rc = check_user(&o, f.name, e);
 	if (rc >= 0)
 		*out = o;
 	return rc;

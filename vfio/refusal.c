@@ -71,9 +71,24 @@ static const struct refusal refusals[] = {
 	  "unbound",
 	  "bind it to vfio-pci with driver_override and drivers_probe" },
 	{ VFIO_STEP_DEVICE, -EACCES,
-	  "its physical function is owned by VFIO too and asks for a VF token",
-	  "VF tokens are not supported: leave the physical function on its "
-	  "host driver" },
+	  "VFIO owns its physical function, or virtual functions of it, too: "
+	  "they ask for a VF token",
+	  "give the same vf-token=UUID to the physical function, which is "
+	  "opened first, and to each virtual one; or leave the physical "
+	  "function on its host driver" },
+	{ VFIO_STEP_TOKEN, -EACCES,
+	  "the VF token is not the one that its physical function was opened "
+	  "with",
+	  "give the same vf-token=UUID to the physical function, which is "
+	  "opened first, and to each virtual one" },
+	{ VFIO_STEP_TOKEN, -EINVAL,
+	  "it has a VF token, but is neither the virtual function of a "
+	  "physical one that VFIO owns, nor such a one",
+	  "leave vf-token out" },
+	{ VFIO_STEP_BIND_TOKEN, -EINVAL,
+	  "this kernel takes no VF token through iommufd (Linux 6.17 does), or "
+	  "VFIO does not own its physical function",
+	  "use --iommu=group, or leave vf-token out" },
 	{ VFIO_STEP_DEVICE, -EINVAL, "the driver refuses to open it",
 	  "dmesg says more" },
 	{ VFIO_STEP_DEVICE, -EIO, "the function does not answer",
@@ -141,11 +156,15 @@ static const struct refusal refusals[] = {
 	  "counts too" },
 };
 
-/* A step that an errno means at least as much as at another step. */
+/* A step at which an errno means what it means at @step, unless the table knows
+ * better; @step if there is none. */
 static enum vfio_step general(enum vfio_step step)
 {
 	switch (step) {
+	case VFIO_STEP_BIND_TOKEN:
+		return VFIO_STEP_TOKEN;
 	case VFIO_STEP_BIND:
+	case VFIO_STEP_TOKEN:
 		return VFIO_STEP_DEVICE;
 	case VFIO_STEP_IOAS_MAP:
 		return VFIO_STEP_MAP;
@@ -175,7 +194,7 @@ int vfio_refused(struct err *e, enum vfio_step step, int rc, const char *fmt,
 	va_start(ap, fmt);
 	vsnprintf(what, sizeof(what), fmt, ap);
 	va_end(ap);
-	if (!r)
+	for (; !r && general(step) != step; step = general(step))
 		r = find(general(step), rc);
 	if (!r)
 		return err_sys(e, rc, "%s", what);

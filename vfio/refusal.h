@@ -15,11 +15,13 @@ enum vfio_step {
 	VFIO_STEP_SET_CONTAINER, /* the group joins an I/O address space */
 	VFIO_STEP_SET_IOMMU,	 /* that space gets its type */
 	VFIO_STEP_DEVICE,	 /* GET_DEVICE_FD */
+	VFIO_STEP_TOKEN,	 /* the same with a VF token */
 	VFIO_STEP_MAP,		 /* guest RAM into the space */
 	VFIO_STEP_PEER,		 /* pages of a BAR into the space */
 	VFIO_STEP_IOMMUFD,	 /* open /dev/iommu */
 	VFIO_STEP_CDEV,		 /* open /dev/vfio/devices/vfioN */
 	VFIO_STEP_BIND,		 /* BIND_IOMMUFD: what DEVICE means, and more */
+	VFIO_STEP_BIND_TOKEN,	 /* the same with a VF token */
 	VFIO_STEP_ATTACH,	 /* the function joins an I/O address space */
 	VFIO_STEP_IOAS_MAP,	 /* what MAP means, and more */
 };

@@ -122,15 +122,16 @@ static int slot_for(struct user_iommu *i, const char *path,
 	return 0;
 }
 
-static int user_iommu_attach(struct vfio_iommu *iommu, const char *path,
-			     struct vfio_dev **out, struct err *e)
+static int user_iommu_attach(struct vfio_iommu *iommu,
+			     const struct vfio_wanted *w, struct vfio_dev **out,
+			     struct err *e)
 {
 	struct user_iommu *i = iommu_of(iommu);
 	struct user_dev **slot = NULL, *u = NULL;
-	int rc = slot_for(i, path, &slot, e);
+	int rc = slot_for(i, w->name, &slot, e);
 
 	if (rc >= 0)
-		rc = user_dev_open(path, i->loop, &i->maps, &u, e);
+		rc = user_dev_open(w->name, i->loop, &i->maps, &u, e);
 	if (rc < 0)
 		return rc;
 	for (unsigned n = 0; n < i->maps.n && rc >= 0; n++)

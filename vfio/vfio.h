@@ -26,6 +26,12 @@ struct vfio_device;
  * where a vfio-user server offers it (at most 107 bytes, unix(7)). */
 enum { VFIO_NAME_SIZE = 112, VFIO_SOCKET_PATH_MAX = 107 };
 
+/* Which function, and what the kernel wants to see before it hands it out. */
+struct vfio_wanted {
+	const char *name;     /* canonical; see struct vfio_dev */
+	const char *vf_token; /* a UUID in letters, or NULL */
+};
+
 /* What mapping RAM into an I/O address space costs and allows. */
 struct vfio_iommu_facts {
 	uint64_t page_sizes; /* bitmap; 0: the kernel does not say */
@@ -43,10 +49,9 @@ struct vfio_peer {
 };
 
 struct vfio_iommu_ops {
-	/* Attach the function called @name ("0000:01:00.1", canonical, or a
-	 * socket's path) and open it. Main thread or a start-up worker;
-	 * serialised by the caller. */
-	int (*attach)(struct vfio_iommu *i, const char *name,
+	/* Attach the function @w and open it. Main thread or a start-up
+	 * worker; serialised by the caller. */
+	int (*attach)(struct vfio_iommu *i, const struct vfio_wanted *w,
 		      struct vfio_dev **out, struct err *e);
 	/* Map guest RAM at @at; for every device, present and future. */
 	int (*map)(struct vfio_iommu *i, iova_t at, const struct ram *r,

@@ -10,6 +10,7 @@
  *     kvm_irq.c routes, irqfds, lines     cpuid.c    what CPUs can do
  *     vfio.c    containers and groups     vfio_dma.c type1 maps
  *     iommufd.c /dev/iommu and nodes of single functions
+ *     vf_token.c who may open virtual functions and their parent
  *     device.c  VFIO devices: regions, info
  *     resets.c  ... of a function, and of a bus
  *     irqs.c    VFIO_DEVICE_SET_IRQS      config.c   config space as vfio-pci
@@ -303,6 +304,8 @@ struct device {
 	struct iommufd *iommufd;
 	uint32_t devid;
 	struct ioas *ioas;
+	char pf[24];	/* vf_token.c: of a virtual function; empty: not told */
+	char token[37]; /* of a physical function; empty: a secret */
 	struct region region[N_REGIONS];
 	uint64_t sparse[16][2];
 	unsigned n_sparse;
@@ -382,6 +385,8 @@ int iommufd_open(void);
 long iommufd_ioctl(struct obj *o, unsigned long cmd, unsigned long arg);
 void iommufd_describe(unsigned long cmd, unsigned long arg, char *buf,
 		      size_t n);
+/* vf_token.c: may whoever names @token (NULL: nobody) open @d? */
+long vf_token_check(struct device *d, const char *token);
 unsigned iommufd_maps(void);
 unsigned iommufd_spaces(void);
 unsigned iommufd_spaces_with(uint64_t iova, uint64_t size);

@@ -364,13 +364,41 @@ static struct iommufd *owner_of(const struct group *g)
 	return NULL;
 }
 
+/* Tokens since Linux 6.17, if these are headers of such a kernel. */
+static long check_bind_flags(struct device *d,
+			     const struct vfio_device_bind_iommufd *b)
+{
+#ifdef VFIO_DEVICE_BIND_FLAG_TOKEN
+	const uint8_t *u = (const void *)(uintptr_t)b->token_uuid_ptr;
+	char text[37];
+
+	if (b->flags & ~(uint32_t)VFIO_DEVICE_BIND_FLAG_TOKEN)
+		return -EINVAL;
+	if (b->flags == 0)
+		return vf_token_check(d, NULL);
+	snprintf(text, sizeof(text),
+		 "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-"
+		 "%02x%02x%02x%02x%02x%02x",
+		 u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9],
+		 u[10], u[11], u[12], u[13], u[14], u[15]);
+	return vf_token_check(d, text);
+#else
+	return b->flags != 0 ? -EINVAL : 0;
+#endif
+}
+
 static long bind_device(struct device *d, struct vfio_device_bind_iommufd *b)
 {
+	long rc;
+
 	struct obj *o = fd_obj_of(b->iommufd, KIND_IOMMUFD);
 	struct iommufd *i, *owner = owner_of(d->group);
 
-	if (b->argsz < sizeof(*b) || b->flags != 0 || d->iommufd)
+	if (b->argsz < sizeof(*b) || d->iommufd)
 		return -EINVAL;
+	rc = check_bind_flags(d, b);
+	if (rc < 0)
+		return rc;
 	if (d->group->open)
 		return -EBUSY;
 	if (!o)

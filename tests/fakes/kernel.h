@@ -263,6 +263,7 @@ struct fake_pci {
 	/* an SR-IOV virtual function: no IDs, BARs and memory enable in
 	 * hardware; the kernel shows all three */
 	bool is_virtual;
+	const char *pf; /* ... of this physical function, if it matters */
 	bool no_msix_mappable; /* a kernel before 4.16 */
 	/* BAR 0's sparse mmap list: pairs of offset and size, ended by size 0
 	 */

@@ -320,6 +320,7 @@ void fake_pci_add(const struct fake_pci *p)
 
 	d->pci = *p;
 	snprintf(d->bdf, sizeof(d->bdf), "%s", p->bdf);
+	snprintf(d->pf, sizeof(d->pf), "%s", p->pf ? p->pf : "");
 	snprintf(d->driver, sizeof(d->driver), "%s",
 		 p->driver ? p->driver : "vfio-pci");
 	d->o = (struct obj){ .kind = KIND_DEVICE, .refs = 1, .fd = -1 };

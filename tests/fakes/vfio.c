@@ -230,15 +230,23 @@ static long group_unset_container(struct group *g)
 	return 0;
 }
 
-static long group_get_device(struct group *g, const char *bdf)
+/* "0000:01:00.0" or "0000:01:00.0 vf_token=UUID" */
+static long group_get_device(struct group *g, const char *text)
 {
-	struct device *d = device_in(g, bdf);
+	static const char key[] = " vf_token=";
+	const char *token = strstr(text, key);
+	struct device *d;
+	char bdf[64];
+	long rc;
 
+	snprintf(bdf, sizeof(bdf), "%.*s", (int)strcspn(text, " "), text);
+	d = device_in(g, bdf);
 	if (!g->container || g->container->iommu == 0)
 		return -EINVAL;
 	if (!d || strcmp(d->driver, "vfio-pci") != 0)
 		return -ENODEV;
-	return device_open(d);
+	rc = vf_token_check(d, token ? token + strlen(key) : NULL);
+	return rc < 0 ? rc : device_open(d);
 }
 
 long group_ioctl(struct group *g, unsigned long cmd, unsigned long arg)

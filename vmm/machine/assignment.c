@@ -27,16 +27,20 @@ static bool has_iommufd(const struct assignment *a)
 	return true;
 }
 
-/* Only groups take BARs (vfio/peer.c). Where there are none the functions are
- * more important than p2p=on. */
-static bool needs_groups(const struct assignment *a)
+/* Only groups take BARs (vfio/peer.c), and before Linux 6.17 VF tokens. Where
+ * there are none the functions are more important than p2p=on. */
+static bool prefers_groups(const struct assignment *a)
 {
-	bool p2p = false;
+	bool prefers = false;
 
-	for (unsigned i = 0; i < a->n; i++)
-		if (a->function[i].backend == CONFIG_VFIO)
-			p2p |= a->function[i].options.p2p;
-	return p2p && vfio_group_offered();
+	for (unsigned i = 0; i < a->n; i++) {
+		const struct assigned *f = &a->function[i];
+
+		if (f->backend == CONFIG_VFIO)
+			prefers |= f->options.p2p ||
+				   f->options.vf_token[0] != '\0';
+	}
+	return prefers && vfio_group_offered();
 }
 
 static int open_kernel_space(const struct assignment *a, struct vm *vm,
@@ -44,7 +48,7 @@ static int open_kernel_space(const struct assignment *a, struct vm *vm,
 {
 	bool fd = a->kernel == CONFIG_IOMMU_FD ||
 		  (a->kernel == CONFIG_IOMMU_AUTO && has_iommufd(a) &&
-		   !needs_groups(a));
+		   !prefers_groups(a));
 
 	log_info("vfio: through %s", fd ? "iommufd" : "containers and groups");
 	return fd ? vfio_iommufd_iommu_open(vm->fd, out, e)

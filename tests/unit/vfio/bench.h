@@ -33,6 +33,9 @@
 #define MIB (UINT64_C(1) << 20)
 #define GIB (UINT64_C(1) << 30)
 
+/* What attach() takes. */
+#define WANT(n) (&(struct vfio_wanted){ .name = (n) })
+
 /* NULL: through the kernel. */
 static const struct fake_user *bench_user;
 static bool bench_iommufd;

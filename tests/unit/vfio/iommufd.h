@@ -27,15 +27,15 @@ static inline void fd_bench(struct bench *b)
 static inline int fd_try(struct bench *b, struct err *e)
 {
 	*e = ERR_NONE;
-	return b->iommu->ops->attach(b->iommu, BDF, &(struct vfio_dev *){ 0 },
-				     e);
+	return b->iommu->ops->attach(b->iommu, WANT(BDF),
+				     &(struct vfio_dev *){ 0 }, e);
 }
 
 static inline struct vfio_dev *fd_attach(struct bench *b, const char *bdf)
 {
 	struct vfio_dev *d = NULL;
 
-	MUST(b->iommu->ops->attach(b->iommu, bdf, &d, &why));
+	MUST(b->iommu->ops->attach(b->iommu, WANT(bdf), &d, &why));
 	return d;
 }
 

@@ -26,6 +26,9 @@
 #include "vmm/base/sys.h"
 #include "vmm/loop.h"
 
+/* What attach() takes. */
+#define WANT(n) (&(struct vfio_wanted){ .name = (n) })
+
 enum { SCRIPT_NOTES = 512, SCRIPT_ROOM = 2 << 20, SCRIPT_FDS = 64 };
 
 #define SCRIPT_SOCKET "/run/script.sock"
@@ -347,7 +350,7 @@ static inline int user_bench_open(struct user_bench *b, struct err *e)
 	user_bench_ram(b, 1, 0x300000, 0x100000);
 	OUGHT(b->iommu->ops->map(b->iommu, b->ram[0].base, &b->ram[0], &why));
 	OUGHT(b->iommu->ops->map(b->iommu, b->ram[1].base, &b->ram[1], &why));
-	return b->iommu->ops->attach(b->iommu, SCRIPT_SOCKET, &b->dev, e);
+	return b->iommu->ops->attach(b->iommu, WANT(SCRIPT_SOCKET), &b->dev, e);
 }
 
 static inline void user_bench_close(struct user_bench *b)

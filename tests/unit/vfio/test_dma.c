@@ -21,7 +21,7 @@ static void dma_open(struct dma_bench *t, uint64_t ram)
 		MUST(mem_add_ram(&t->b.vm.mem, 4 * GIB, ram - low, MEM_PLAIN,
 				 &why));
 	MUST(vfio_group_iommu_open(t->b.vm.fd, &t->b.iommu, &why));
-	MUST(t->b.iommu->ops->attach(t->b.iommu, BDF, &t->dev, &why));
+	MUST(t->b.iommu->ops->attach(t->b.iommu, WANT(BDF), &t->dev, &why));
 }
 
 static int dma_map(struct dma_bench *t, struct err *e)
@@ -116,7 +116,7 @@ static void behind_two_iommus_ram_has_to_suit_both(void **state)
 	dma_open(&t, GIB);
 	e = ERR_NONE;
 	assert_int_equal(vfio_dma_check(t.b.iommu, &t.b.vm.mem, &e), 0);
-	MUST(t.b.iommu->ops->attach(t.b.iommu, p.bdf, &two, &why));
+	MUST(t.b.iommu->ops->attach(t.b.iommu, WANT(p.bdf), &two, &why));
 	assert_int_equal(vfio_dma_check(t.b.iommu, &t.b.vm.mem, &e), -ERANGE);
 	assert_non_null(strstr(e.text, "group 13 reserves them"));
 	two->ops->close(two);
@@ -264,7 +264,7 @@ static void a_second_container_needs_twice_as_much(void **state)
 	fake_pci_add(&p);
 	fake_group_incompatible(13);
 	dma_open(&t, GIB);
-	MUST(t.b.iommu->ops->attach(t.b.iommu, p.bdf, &two, &why));
+	MUST(t.b.iommu->ops->attach(t.b.iommu, WANT(p.bdf), &two, &why));
 	fake_memlock(GIB, GIB, false);
 	assert_int_equal(dma_map(&t, &e), -ENOMEM);
 	assert_non_null(strstr(e.text, "2097152 KiB"));

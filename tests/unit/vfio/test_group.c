@@ -4,15 +4,15 @@
 static int opens(struct bench *b, struct err *e)
 {
 	*e = ERR_NONE;
-	return b->iommu->ops->attach(b->iommu, BDF, &(struct vfio_dev *){ 0 },
-				     e);
+	return b->iommu->ops->attach(b->iommu, WANT(BDF),
+				     &(struct vfio_dev *){ 0 }, e);
 }
 
 static struct vfio_dev *attach(struct bench *b, const char *bdf)
 {
 	struct vfio_dev *d = NULL;
 
-	MUST(b->iommu->ops->attach(b->iommu, bdf, &d, &why));
+	MUST(b->iommu->ops->attach(b->iommu, WANT(bdf), &d, &why));
 	return d;
 }
 
@@ -300,9 +300,8 @@ static void every_refusal_has_its_sentence(void **state)
 		  "vfio driver",
 		  "bind it to vfio-pci" },
 		{ "ioctl VFIO_GROUP_GET_DEVICE_FD", EACCES,
-		  "cannot open the function: its physical function is owned "
-		  "by VFIO too",
-		  "VF tokens" },
+		  "cannot open the function: VFIO owns its physical function",
+		  "vf-token=UUID" },
 		{ "ioctl VFIO_GROUP_GET_DEVICE_FD", EIO,
 		  "cannot open the function: the function does not answer",
 		  "disable_idle_d3" },
@@ -475,7 +474,7 @@ static int sweep_attach(void *arg, struct err *e)
 {
 	struct attach_arg *a = arg;
 
-	return a->b.iommu->ops->attach(a->b.iommu, BDF, &a->dev, e);
+	return a->b.iommu->ops->attach(a->b.iommu, WANT(BDF), &a->dev, e);
 }
 
 static void sweep_detach(void *arg)

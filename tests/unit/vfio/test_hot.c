@@ -23,10 +23,10 @@ static void scene_open(struct scene *s, int group, const char *driver,
 	p.driver = driver;
 	fake_pci_add(&p);
 	bench_vm(&s->b);
-	MUST(s->b.iommu->ops->attach(s->b.iommu, BDF, &s->dev, &why));
+	MUST(s->b.iommu->ops->attach(s->b.iommu, WANT(BDF), &s->dev, &why));
 	if (attach_both)
-		MUST(s->b.iommu->ops->attach(s->b.iommu, SIBLING, &s->sibling,
-					     &why));
+		MUST(s->b.iommu->ops->attach(s->b.iommu, WANT(SIBLING),
+					     &s->sibling, &why));
 }
 
 static void scene_close(struct scene *s)
@@ -119,7 +119,7 @@ static void a_bus_without_reset_has_no_set(void **state)
 	p.no_bus_reset = true;
 	fake_pci_add(&p);
 	bench_vm(&b);
-	MUST(b.iommu->ops->attach(b.iommu, BDF, &dev, &why));
+	MUST(b.iommu->ops->attach(b.iommu, WANT(BDF), &dev, &why));
 	assert_int_equal(dev->ops->hot_set(dev, &set, &e), -ENODEV);
 	dev->ops->close(dev);
 	bench_close(&b);

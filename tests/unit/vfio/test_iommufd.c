@@ -373,7 +373,8 @@ static int sweep_attach(void *arg, struct err *e)
 {
 	struct attach_arg *a = arg;
 
-	return a->b.iommu->ops->attach(a->b.iommu, "0000:02:00.0", &a->dev, e);
+	return a->b.iommu->ops->attach(a->b.iommu, WANT("0000:02:00.0"),
+				       &a->dev, e);
 }
 
 static void sweep_detach(void *arg)

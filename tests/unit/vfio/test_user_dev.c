@@ -692,7 +692,7 @@ static void a_refused_map_fails_by_name_and_leaves_nothing(void **state)
 	other.config_size = 4096;
 	fake_server("/run/other", script_serve, &other);
 	OUGHT(b.iommu->ops->unmap(b.iommu, 0x300000, 0x100000, &why));
-	OUGHT(b.iommu->ops->attach(b.iommu, "/run/other", &two, &why));
+	OUGHT(b.iommu->ops->attach(b.iommu, WANT("/run/other"), &two, &why));
 	other.intercept = refuse_map;
 	b.s.n = 0;
 	assert_int_equal(
@@ -705,8 +705,9 @@ static void a_refused_map_fails_by_name_and_leaves_nothing(void **state)
 	assert_int_equal(b.s.note[1].command, USER_DMA_UNMAP);
 	two->ops->close(two);
 	/* attaching fails for the same reason */
-	assert_int_equal(b.iommu->ops->attach(b.iommu, "/run/other", &two, &e),
-			 -EEXIST);
+	assert_int_equal(
+		b.iommu->ops->attach(b.iommu, WANT("/run/other"), &two, &e),
+		-EEXIST);
 	user_bench_close(&b);
 }
 
@@ -751,7 +752,7 @@ static void who_refuses_a_bar_is_named_and_who_dies_is_passed_over(void **state)
 	memset(&other, 0, sizeof(other));
 	other.config_size = 4096;
 	fake_server("/run/other", script_serve, &other);
-	OUGHT(b.iommu->ops->attach(b.iommu, "/run/other", &two, &why));
+	OUGHT(b.iommu->ops->attach(b.iommu, WANT("/run/other"), &two, &why));
 	other.intercept = refuse_map;
 	assert_int_equal(b.iommu->ops->peer_map(b.iommu, &p, &e), -EEXIST);
 	assert_non_null(strstr(e.text, "/run/other: "));
@@ -839,7 +840,7 @@ static void the_reset_flag_means_reset(void **state)
 	b.dev->ops->close(b.dev);
 	b.s.intercept = odd_info;
 	b.s.step = 3;
-	OUGHT(b.iommu->ops->attach(b.iommu, SCRIPT_SOCKET, &b.dev, &why));
+	OUGHT(b.iommu->ops->attach(b.iommu, WANT(SCRIPT_SOCKET), &b.dev, &why));
 	assert_false(b.dev->can_reset);
 	user_bench_close(&b);
 }
@@ -850,13 +851,15 @@ static void nobody_at_the_socket_is_said(void **state)
 	struct err e = ERR_NONE;
 
 	open_with(NULL, NULL);
-	assert_int_equal(b.iommu->ops->attach(b.iommu, "/run/none", &d, &e),
-			 -ENOENT);
+	assert_int_equal(
+		b.iommu->ops->attach(b.iommu, WANT("/run/none"), &d, &e),
+		-ENOENT);
 	assert_string_equal(e.text, "cannot connect to the socket: No such "
 				    "file or directory");
 	assert_non_null(strstr(e.hint, "has to listen"));
-	assert_int_equal(b.iommu->ops->attach(b.iommu, SCRIPT_SOCKET, &d, &e),
-			 -EEXIST);
+	assert_int_equal(
+		b.iommu->ops->attach(b.iommu, WANT(SCRIPT_SOCKET), &d, &e),
+		-EEXIST);
 	user_bench_close(&b);
 }
 

@@ -130,6 +130,21 @@ static void two_functions(void)
 	add(CARD, 13);
 }
 
+/* A virtual function of the card, which can then have a token. */
+static void add_child(void)
+{
+	const struct fake_pci p = {
+		.bdf = "0000:02:10.0",
+		.group = 14,
+		.class_code = 0x010802,
+		.bar = { { .size = 0x4000, .mem64 = true } },
+		.is_virtual = true,
+		.pf = CARD,
+	};
+
+	fake_pci_add(&p);
+}
+
 /* VFIO-OPEN-11, and all that follow */
 static void auto_takes_iommufd_where_it_is(void **state)
 {
@@ -172,6 +187,19 @@ static void p2p_makes_auto_take_groups_where_they_are(void **state)
 	fake_remove("/dev/vfio/vfio");
 	expect(CONFIG_IOMMU_AUTO, BY_IOMMUFD);
 	card_options = "";
+}
+
+/* VFIO-OPEN-15: most kernels take VF tokens with groups only */
+static void a_vf_token_makes_auto_take_groups_where_they_are(void **state)
+{
+	two_functions();
+	fake_iommufd();
+	card_options = ",vf-token=2ab74924-c335-45f4-9b16-8569e5b08258";
+	add_child();
+	expect(CONFIG_IOMMU_AUTO, BY_GROUP);
+	card_options = "";
+	fake_remove("/dev/vfio/vfio");
+	expect(CONFIG_IOMMU_AUTO, BY_IOMMUFD);
 }
 
 static void what_is_asked_for_is_taken(void **state)
@@ -226,6 +254,7 @@ int main(void)
 		FAKE_TEST(auto_takes_groups_where_iommufd_may_not_be_opened),
 		FAKE_TEST(one_function_without_node_decides_for_all),
 		FAKE_TEST(p2p_makes_auto_take_groups_where_they_are),
+		FAKE_TEST(a_vf_token_makes_auto_take_groups_where_they_are),
 		FAKE_TEST(what_is_asked_for_is_taken),
 		FAKE_TEST(what_is_asked_for_and_not_there_is_an_error),
 		FAKE_TEST(no_failing_host_call_leaves_anything),
