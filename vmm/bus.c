@@ -174,6 +174,18 @@ bool bus_is_free(struct bus *b, uint64_t base, uint64_t size)
 	return free;
 }
 
+void bus_each(struct bus *b, void (*each)(const struct region *r, void *arg),
+	      void *arg)
+{
+	if (!b->open)
+		return;
+	pthread_rwlock_rdlock(&b->lock);
+	for (unsigned i = 0; i < b->n; i++)
+		if (b->regions[i]->ops)
+			each(b->regions[i], arg);
+	pthread_rwlock_unlock(&b->lock);
+}
+
 /* -------- accesses -------- */
 
 /* A piece of an access that one region, or nobody, answers as a whole. */
@@ -221,9 +233,11 @@ static uint64_t piece_read(struct bus *b, const struct piece *p)
 	uint64_t v;
 
 	if (!r || !r->ops || !r->ops->read) {
+		counter_add(&b->nobody_reads, 1);
 		trace_bus_nobody(b, "read", p->off, p->len);
 		return all_ones(p->len);
 	}
+	counter_add(&r->reads, 1);
 	if (r->lock)
 		pthread_mutex_lock(r->lock);
 	v = r->ops->read(r, p->off, p->len) & all_ones(p->len);
@@ -239,9 +253,11 @@ static void piece_write(struct bus *b, const struct piece *p, uint64_t v)
 
 	v &= all_ones(p->len);
 	if (!r || !r->ops || !r->ops->write) {
+		counter_add(&b->nobody_writes, 1);
 		trace_bus_nobody(b, "write", p->off, p->len);
 		return;
 	}
+	counter_add(&r->writes, 1);
 	trace_region_write(r, p->off, p->len, v);
 	if (r->lock)
 		pthread_mutex_lock(r->lock);

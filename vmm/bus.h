@@ -23,6 +23,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "vmm/base/counter.h"
 #include "vmm/base/err.h"
 
 struct region;
@@ -41,6 +42,7 @@ struct region {
 	uint64_t base, size;
 	pthread_mutex_t *lock; /* the owner's, or NULL */
 	bool listed;	       /* on a bus: bus.c's */
+	counter reads, writes; /* that its ops were called for: bus.c's */
 };
 
 struct bus {
@@ -50,6 +52,7 @@ struct bus {
 	struct region **regions; /* sorted by base */
 	unsigned n, room;
 	bool open;
+	counter nobody_reads, nobody_writes; /* where no region answers */
 };
 
 int bus_open(struct bus *b, const char *name, uint64_t limit, struct err *e);
@@ -63,6 +66,11 @@ int bus_add(struct bus *b, struct region *r, struct err *e);
 void bus_remove(struct bus *b, struct region *r);
 /* Would [base, base + size) be free? Says nothing about the next moment. */
 bool bus_is_free(struct bus *b, uint64_t base, uint64_t size);
+
+/* Call @each for every region that answers, by address; it calls nothing of
+ * this bus. Any thread. */
+void bus_each(struct bus *b, void (*each)(const struct region *r, void *arg),
+	      void *arg);
 
 /* What a vCPU calls; @len is 1 to 8 and need not be aligned. */
 uint64_t bus_read(struct bus *b, uint64_t at, unsigned len);

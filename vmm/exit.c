@@ -46,7 +46,6 @@ static bool handle_io(struct vcpu *c)
 	uint8_t *data = (uint8_t *)run + run->io.data_offset;
 	unsigned size = run->io.size;
 
-	c->exits[VCPU_EXIT_PIO]++;
 	for (uint32_t i = 0; i < run->io.count; i++, data += size) {
 		if (run->io.direction == KVM_EXIT_IO_OUT)
 			bus_write(&c->vm->pio, run->io.port, size,
@@ -63,7 +62,6 @@ static bool handle_mmio(struct vcpu *c)
 	struct kvm_run *run = c->run;
 	unsigned len = run->mmio.len;
 
-	c->exits[VCPU_EXIT_MMIO]++;
 	if (run->mmio.is_write)
 		bus_write(&c->vm->mmio, run->mmio.phys_addr, len,
 			  le_load(run->mmio.data, len));
@@ -184,15 +182,18 @@ static bool known_end(struct vcpu *c, bool *go_on)
 
 bool vcpu_handle_exit(struct vcpu *c)
 {
+	uint32_t reason = c->run->exit_reason;
 	bool go_on = true;
 
+	if (reason >= VCPU_EXIT_REASONS)
+		reason = VCPU_EXIT_REASONS - 1;
+	counter_add_owned(&c->exits[reason], 1);
 	if (c->run->exit_reason != KVM_EXIT_MEMORY_FAULT)
 		c->efault_repeats = 0;
 	if (c->run->exit_reason == KVM_EXIT_IO)
 		return handle_io(c);
 	if (c->run->exit_reason == KVM_EXIT_MMIO)
 		return handle_mmio(c);
-	c->exits[VCPU_EXIT_OTHER]++;
 	if (c->run->exit_reason == KVM_EXIT_INTR)
 		return true;
 	if (!known_end(c, &go_on))
@@ -200,15 +201,31 @@ bool vcpu_handle_exit(struct vcpu *c)
 	return go_on;
 }
 
-bool vcpu_handle_failure(struct vcpu *c, int rc)
+static enum vcpu_failure kind_of(int rc)
 {
-	c->exits[VCPU_EXIT_OTHER]++;
 	switch (rc) {
-	case -EINTR:  /* kicked, or a signal of someone else */
-	case -EAGAIN: /* a vCPU that waited for its start-up IPI and got it */
-		return true;
+	case -EINTR:
+		return VCPU_INTERRUPTED;
+	case -EAGAIN:
+		return VCPU_AGAIN;
 	case -EFAULT:
 	case -EHWPOISON:
+		return VCPU_FAULT;
+	default:
+		return VCPU_REFUSED;
+	}
+}
+
+bool vcpu_handle_failure(struct vcpu *c, int rc)
+{
+	enum vcpu_failure kind = kind_of(rc);
+
+	counter_add_owned(&c->failures[kind], 1);
+	switch (kind) {
+	case VCPU_INTERRUPTED:
+	case VCPU_AGAIN:
+		return true;
+	case VCPU_FAULT:
 		/* Only with the capability does KVM write why and where. */
 		if (c->vm->caps.memory_fault &&
 		    c->run->exit_reason == KVM_EXIT_MEMORY_FAULT)

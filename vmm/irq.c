@@ -143,8 +143,8 @@ static int table_give(struct irq *q, const struct kvm_irq_routing *t,
 			       "KVM refuses an interrupt routing table of %u "
 			       "entries",
 			       t->nr);
-	q->commits++;
-	trace_irq_commit(t->nr, q->commits);
+	counter_add_owned(&q->commits, 1);
+	trace_irq_commit(t->nr, counter_get(&q->commits));
 	return 0;
 }
 

@@ -28,6 +28,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "vmm/base/counter.h"
 #include "vmm/base/err.h"
 #include "vmm/loop.h"
 
@@ -56,7 +57,7 @@ struct irq {
 	struct kvm_irq_routing *table; /* as KVM has it */
 	bool dirty;		       /* msg[] or state[] changed since */
 	bool warned;		       /* said that GSIs ran out */
-	uint64_t commits;
+	counter commits;
 	atomic_ulong by_userspace; /* interrupts that passed through us */
 };
 

@@ -84,7 +84,7 @@ static int slot_set(struct mem *m, uint32_t slot, gpa_t base, uint64_t size,
 		.userspace_addr = (uint64_t)(uintptr_t)hva,
 	};
 
-	m->slot_updates++;
+	counter_add_owned(&m->slot_updates, 1);
 	return sys_ioctl(m->vm_fd, KVM_SET_USER_MEMORY_REGION, &r);
 }
 

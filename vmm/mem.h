@@ -26,6 +26,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "vmm/base/counter.h"
 #include "vmm/base/err.h"
 
 typedef uint64_t gpa_t; /* guest physical address */
@@ -71,7 +72,7 @@ struct mem {
 	pthread_mutex_t lock; /* slot allocator */
 	uint8_t *slot_used;   /* n_slots bytes */
 	uint32_t n_slots;     /* KVM_CAP_NR_MEMSLOTS */
-	uint64_t slot_updates;
+	counter slot_updates;
 };
 
 enum mem_flags {

@@ -63,11 +63,21 @@ void vcpu_close(struct vcpu *c)
 
 /* -------- the thread -------- */
 
+static void note_first_run(struct vm *vm)
+{
+	uint64_t never = 0;
+
+	atomic_compare_exchange_strong_explicit(
+		&vm->first_run_ns, &never, sys_now_ns(), memory_order_relaxed,
+		memory_order_relaxed);
+}
+
 static void run(struct vcpu *c)
 {
 	bool go_on = true;
 	int rc;
 
+	note_first_run(c->vm);
 	while (go_on && !vm_stopping(c->vm)) {
 		rc = sys_ioctl_num(c->fd, KVM_RUN, 0);
 		go_on = rc < 0 ? vcpu_handle_failure(c, rc)

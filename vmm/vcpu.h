@@ -14,13 +14,24 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "vmm/base/counter.h"
 #include "vmm/base/err.h"
 
 struct kvm_run;
 struct vm;
 
-/* Counted; see vm_log_counters. */
-enum vcpu_exit { VCPU_EXIT_PIO, VCPU_EXIT_MMIO, VCPU_EXIT_OTHER, VCPU_EXITS };
+/* Exits are counted by KVM's reason; those of a kernel that has more than we
+ * know of share the last one. */
+enum { VCPU_EXIT_REASONS = 64 };
+
+/* KVM_RUN failed, and why. */
+enum vcpu_failure {
+	VCPU_INTERRUPTED, /* EINTR: kicked, or another signal */
+	VCPU_AGAIN,	  /* EAGAIN: its start-up IPI came */
+	VCPU_FAULT,	  /* EFAULT, EHWPOISON: memory out of KVM's reach */
+	VCPU_REFUSED,	  /* anything else: the end */
+	VCPU_FAILURES
+};
 
 struct vcpu {
 	struct vm *vm;
@@ -32,14 +43,15 @@ struct vcpu {
 	bool started;  /* there is a thread to join; main thread only */
 	bool running;  /* it may be signalled; under vm->stop_lock */
 	char name[16]; /* "vcpu3", for traces */
-	uint64_t exits[VCPU_EXITS]; /* written by its thread only */
+	/* written by its thread only */
+	counter exits[VCPU_EXIT_REASONS], failures[VCPU_FAILURES];
 	/* VFIO-BAR-19: faults at one place without another exit between. */
 	unsigned efault_repeats;
 	uint64_t efault_gpa;
 };
 
 /* What vcpu_kick sends; caught by an empty handler (vm_start). */
-#define VCPU_KICK_SIGNAL SIGUSR1
+#define VCPU_KICK_SIGNAL SIGUSR2
 
 /* @run_size is KVM_GET_VCPU_MMAP_SIZE. Creates the vCPU, not its thread. */
 int vcpu_open(struct vcpu *c, struct vm *vm, unsigned index, size_t run_size,

@@ -248,7 +248,7 @@ int vm_start(struct vm *vm, struct err *e)
 	return rc < 0 ? err_in(e, rc, "kvm") : 0;
 }
 
-static const char *end_name(enum vm_end end)
+const char *vm_end_name(enum vm_end end)
 {
 	static const char *const names[] = {
 		[VM_RUNNING] = "running",      [VM_POWERED_OFF] = "powered off",
@@ -270,7 +270,7 @@ void vm_stop(struct vm *vm, enum vm_end end, int code, const struct err *e)
 		vm->stop.code = code;
 		if (e)
 			vm->stop.err = *e;
-		trace_vm_stop(end_name(end), code);
+		trace_vm_stop(vm_end_name(end), code);
 		/* Before the kicks, see vcpu.c. */
 		atomic_store(&vm->stopping, true);
 		for (unsigned i = 0; i < vm->n_vcpus; i++)
@@ -293,16 +293,24 @@ void vm_join(struct vm *vm)
 
 void vm_log_counters(const struct vm *vm)
 {
-	uint64_t sum[VCPU_EXITS] = { 0 };
+	uint64_t port = 0, mmio = 0, all = 0;
 
-	for (unsigned i = 0; i < vm->n_vcpus; i++)
-		for (unsigned k = 0; k < VCPU_EXITS; k++)
-			sum[k] += vm->vcpus[i].exits[k];
+	for (unsigned i = 0; i < vm->n_vcpus; i++) {
+		const struct vcpu *c = &vm->vcpus[i];
+
+		port += counter_get(&c->exits[KVM_EXIT_IO]);
+		mmio += counter_get(&c->exits[KVM_EXIT_MMIO]);
+		for (unsigned k = 0; k < VCPU_EXIT_REASONS; k++)
+			all += counter_get(&c->exits[k]);
+		for (unsigned k = 0; k < VCPU_FAILURES; k++)
+			all += counter_get(&c->failures[k]);
+	}
 	log_info("exits: %" PRIu64 " port, %" PRIu64 " mmio, %" PRIu64 " other",
-		 sum[VCPU_EXIT_PIO], sum[VCPU_EXIT_MMIO], sum[VCPU_EXIT_OTHER]);
+		 port, mmio, all - port - mmio);
 	log_info("memory slot updates: %" PRIu64
 		 ", interrupt routing commits: %" PRIu64
 		 ", interrupts through userspace: %lu",
-		 vm->mem.slot_updates, vm->irq.commits,
+		 counter_get(&vm->mem.slot_updates),
+		 counter_get(&vm->irq.commits),
 		 atomic_load(&vm->irq.by_userspace));
 }

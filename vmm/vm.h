@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "vmm/base/counter.h"
 #include "vmm/base/err.h"
 #include "vmm/bus.h"
 #include "vmm/irq.h"
@@ -80,6 +81,7 @@ struct vm {
 	pthread_mutex_t stop_lock;
 	struct vm_stop stop;
 	atomic_bool stopping;
+	counter first_run_ns; /* sys_now_ns before the first KVM_RUN; 0: none */
 
 	/* Called on a vCPU thread when KVM_RUN failed with EFAULT or
 	 * KVM_EXIT_MEMORY_FAULT at @gpa: the owner of a device window there
@@ -113,6 +115,8 @@ int vm_start(struct vm *vm, struct err *e);
  * thread. @e (copied) may be NULL where the end needs no words. */
 void vm_stop(struct vm *vm, enum vm_end end, int code, const struct err *e);
 bool vm_stopping(struct vm *vm);
+/* "powered off" */
+const char *vm_end_name(enum vm_end end);
 /* Wait for all vCPU threads; safe if never started. */
 void vm_join(struct vm *vm);
 

@@ -3,6 +3,7 @@
  * A list of nodes by full path. Contents of files are real memfds, so reading,
  * writing and mapping them needs no model.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -285,6 +286,43 @@ int sys_list(const char *path, int (*each)(const char *name, void *arg),
 		free(names[i]);
 	}
 	return (int)rc;
+}
+
+int sys_unlink(const char *path)
+{
+	struct node *node;
+	struct call c;
+	long rc = call_begin(&c, "unlink %s", path);
+
+	if (rc == 0 && path_is_real(path))
+		return (int)call_end(&c, unlink(path) < 0 ? -errno : 0);
+	node = node_find(path, false);
+	if (rc == 0)
+		rc = !node ? -ENOENT : node->type == NODE_DIR ? -EISDIR : 0;
+	if (rc == 0)
+		remove_path(node->path);
+	return (int)call_end(&c, rc);
+}
+
+int sys_rename(const char *from, const char *to)
+{
+	struct node *node;
+	struct call c;
+	long rc = call_begin(&c, "rename %s to %s", from, to);
+
+	if (rc == 0 && path_is_real(from))
+		return (int)call_end(&c, rename(from, to) < 0 ? -errno : 0);
+	node = node_find(from, false);
+	if (rc == 0 && !node)
+		rc = -ENOENT;
+	if (rc == 0) {
+		struct node *new = make(to, node->type);
+
+		new->memfd = node->memfd;
+		node->memfd = -1;
+		remove_path(node->path);
+	}
+	return (int)call_end(&c, rc);
 }
 
 int sys_readlink(const char *path, char *buf, size_t n)

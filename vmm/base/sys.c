@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <linux/kvm.h>
 #include <linux/magic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -115,6 +116,22 @@ ssize_t sys_pwrite(int fd, const void *buf, size_t n, uint64_t off)
 
 	SYS_TRACE(rc, "pwrite(%s, %zu, at %#" PRIx64 ")", sys_name(fd, &name),
 		  n, off);
+	return rc;
+}
+
+int sys_rename(const char *from, const char *to)
+{
+	int rc = (int)sys_result(rename(from, to));
+
+	SYS_TRACE(rc, "rename(%s, %s)", from, to);
+	return rc;
+}
+
+int sys_unlink(const char *path)
+{
+	int rc = (int)sys_result(unlink(path));
+
+	SYS_TRACE(rc, "unlink(%s)", path);
 	return rc;
 }
 

@@ -39,6 +39,10 @@ ssize_t sys_read(int fd, void *buf, size_t n);
 ssize_t sys_write(int fd, const void *buf, size_t n);
 ssize_t sys_pread(int fd, void *buf, size_t n, uint64_t off);
 ssize_t sys_pwrite(int fd, const void *buf, size_t n, uint64_t off);
+/* Give the file @from the name @to, whose former owner is gone then: at no
+ * moment is there none. */
+int sys_rename(const char *from, const char *to);
+int sys_unlink(const char *path);
 int sys_fstat(int fd, struct stat *out);
 int sys_stat(const char *path, struct stat *out);
 int sys_dup(int fd);

@@ -10,7 +10,6 @@
 #include "vmm/base/bytes.h"
 #include "vmm/machine/limits.h"
 #include "vmm/machine/placement.h"
-#include "vmm/machine/trace.h"
 
 /* -------- backends -------- */
 
@@ -209,7 +208,7 @@ static int attach_all(struct assignment *a, struct vm *vm, struct err *e)
 		if (rc < 0)
 			return err_in(e, rc, "vfio");
 		a->n_open = i + 1;
-		trace_phase("opened function", f->function.name);
+		phase_ended(a->phases, "opened function", f->function.name);
 	}
 	return 0;
 }
@@ -251,7 +250,7 @@ static int attach_and_populate(struct assignment *a, struct vm *vm,
 		*e = p.err;
 		return p.rc;
 	}
-	trace_phase("guest memory populated", "");
+	phase_ended(a->phases, "guest memory populated", "");
 	return 0;
 }
 
@@ -266,7 +265,7 @@ static int map_ram(struct assignment *a, struct vm *vm, struct err *e)
 		if (rc < 0)
 			return err_in(e, rc, "vfio");
 	}
-	trace_phase("guest memory mapped for DMA", "");
+	phase_ended(a->phases, "guest memory mapped for DMA", "");
 	return 0;
 }
 

@@ -15,6 +15,7 @@
 #include "vfio/vfio.h"
 #include "vmm/machine/config.h"
 #include "vmm/machine/holes.h"
+#include "vmm/machine/phases.h"
 #include "vmm/vm.h"
 
 struct assigned {
@@ -25,6 +26,7 @@ struct assigned {
 };
 
 struct assignment {
+	struct phases *phases; /* borrowed; set by the caller */
 	struct vfio_iommu *iommu[CONFIG_BACKENDS]; /* NULL: none */
 	enum config_iommu kernel; /* the kernel's interface, as asked for */
 	struct vfio_dma dma[CONFIG_BACKENDS];
@@ -37,7 +39,8 @@ struct assignment {
 };
 
 /* Read the options, look for the functions and decide where the guest finds
- * each, before KVM is touched. *a is zeroed by the caller. */
+ * each, before KVM is touched. *a is zeroed by the
+ * caller, but for phases. */
 int assignment_find(struct assignment *a, const struct config *c,
 		    struct err *e);
 /* Add the I/O addresses that the host keeps from the functions. */

@@ -152,6 +152,12 @@ static int set_log_level(struct config *c, const char *v, struct err *e)
 	return 0;
 }
 
+static int set_stats(struct config *c, const char *v, struct err *e)
+{
+	c->stats = v;
+	return 0;
+}
+
 static int set_debug_exit(struct config *c, const char *v, struct err *e)
 {
 	uint64_t n;
@@ -205,6 +211,7 @@ static const struct option {
 	{ "timeout", 0, set_timeout },
 	{ "trace", 0, set_trace },
 	{ "log-level", 0, set_log_level },
+	{ "stats", 0, set_stats },
 	{ "debug-exit", 0, set_debug_exit },
 	{ "dump-dtb", 0, set_dump_dtb },
 	{ "version", FLAG, set_version },
@@ -401,6 +408,10 @@ const char *config_help(void)
 	       "boot,guest\n"
 	       "                        or all\n"
 	       "  --log-level LEVEL     error, warn (default), info or debug\n"
+	       "  --stats FILE          write counts and times as JSON at the "
+	       "end, and\n"
+	       "                        whenever SIGUSR1 comes; - is standard "
+	       "output\n"
 	       "  --dump-dtb FILE       write the machine as a device tree and "
 	       "exit\n"
 	       "  --version, --help\n"

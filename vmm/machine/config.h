@@ -50,6 +50,7 @@ struct config {
 	unsigned timeout_s;    /* 0: none */
 	const char *trace;     /* NULL: off */
 	const char *log_level; /* NULL: the default */
+	const char *stats;     /* where to; NULL: nobody asked */
 	int debug_exit;	       /* port, -1: none */
 	const char *dump_dtb;  /* NULL: no */
 };

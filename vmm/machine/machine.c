@@ -12,7 +12,6 @@
 #include "vmm/base/bytes.h"
 #include "vmm/base/sys.h"
 #include "vmm/base/trace.h"
-#include "vmm/machine/trace.h"
 
 /* -------- guest memory -------- */
 
@@ -202,7 +201,7 @@ static int build_hardware(struct machine *m, struct err *e)
 	rc = vm_create_cpus(&m->vm, m->config->cpus, e);
 	if (rc < 0)
 		return rc;
-	trace_phase("vCPUs made", "");
+	phase_ended(&m->phases, "vCPUs made", "");
 	rc = claim_all(m, e);
 	if (rc < 0)
 		return rc;
@@ -237,7 +236,7 @@ static int machine_build(struct machine *m, struct err *e)
 		return rc;
 	m->vm.withdraw = withdraw;
 	m->vm.withdraw_arg = m;
-	trace_phase("VM made", "");
+	phase_ended(&m->phases, "VM made", "");
 	rc = build_hardware(m, e);
 	if (rc < 0)
 		return rc;
@@ -248,7 +247,7 @@ static int machine_build(struct machine *m, struct err *e)
 	boot_close(&m->boot); /* the copy in guest RAM is all we need */
 	if (rc < 0)
 		return rc;
-	trace_phase("kernel loaded", "");
+	phase_ended(&m->phases, "kernel loaded", "");
 	return arch_vcpu_boot(&m->vm.vcpus[0], &entry, e);
 }
 
@@ -258,6 +257,7 @@ int machine_open(struct machine *m, const struct config *c, struct err *e)
 
 	memset(m, 0, sizeof(*m));
 	m->config = c;
+	m->assignment.phases = &m->phases;
 	m->vm = VM_EMPTY;
 	m->boot = BOOT_EMPTY;
 	m->console = CONSOLE_EMPTY;

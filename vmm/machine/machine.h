@@ -14,11 +14,13 @@
 #include "vmm/machine/assignment.h"
 #include "vmm/machine/boot.h"
 #include "vmm/machine/config.h"
+#include "vmm/machine/phases.h"
 #include "vmm/machine/x86_64/board.h"
 #include "vmm/vm.h"
 
 struct machine {
 	const struct config *config;
+	struct phases phases;
 	struct vm vm;
 	struct boot boot;
 	struct board board;

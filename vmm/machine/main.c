@@ -11,6 +11,7 @@
 #include "vmm/machine/deadline.h"
 #include "vmm/machine/dtb.h"
 #include "vmm/machine/machine.h"
+#include "vmm/machine/stats.h"
 #include "vmm/machine/status.h"
 
 /* The whole program; on the heap, since a machine is large. */
@@ -18,6 +19,7 @@ struct program {
 	struct config config;
 	struct machine machine;
 	struct deadline deadline;
+	struct stats stats;
 	bool built; /* machine.vm may be stopped; under deadline.lock */
 };
 
@@ -27,6 +29,13 @@ static int report(const struct err *e, int status)
 	if (e->hint[0] != '\0')
 		fprintf(stderr, "  hint: %s\n", e->hint);
 	return status;
+}
+
+/* The same, where there is no guest to end. */
+static int fail(struct program *p, const struct err *e)
+{
+	stats_cause(&p->stats, "not started", e);
+	return report(e, STATUS_FAILED);
 }
 
 static int report_timeout(const struct program *p)
@@ -52,6 +61,11 @@ static void time_is_long_up(struct deadline *d)
 	report_timeout(p);
 	fprintf(stderr,
 		"  hint: a call to the host does not return; see dmesg\n");
+	/* What is half-built, or half gone, counts nothing. */
+	if (p->built)
+		stats_keep(&p->stats, &p->machine);
+	stats_cause(&p->stats, vm_end_name(VM_TIMED_OUT), NULL);
+	stats_end(&p->stats, STATUS_TIMEOUT);
 }
 
 static int status_of(const struct program *p)
@@ -82,6 +96,8 @@ static void set_built(struct program *p, bool built)
 {
 	if (p->deadline.started)
 		pthread_mutex_lock(&p->deadline.lock);
+	if (!built)
+		stats_keep(&p->stats, &p->machine);
 	p->built = built;
 	if (built && p->deadline.started && sys_now_ns() >= p->deadline.at_ns)
 		vm_stop(&p->machine.vm, VM_TIMED_OUT, 0, NULL);
@@ -89,27 +105,44 @@ static void set_built(struct program *p, bool built)
 		pthread_mutex_unlock(&p->deadline.lock);
 }
 
+static int dump_dtb(struct program *p)
+{
+	struct err e = ERR_NONE;
+
+	if (dtb_dump(&p->machine.platform, p->config.dump_dtb, &e) < 0)
+		return fail(p, &e);
+	stats_cause(&p->stats, "device tree written", NULL);
+	return STATUS_OK;
+}
+
+static int run_guest(struct program *p)
+{
+	const struct vm_stop *s = &p->machine.vm.stop;
+	struct err e = ERR_NONE;
+
+	if (stats_watch(&p->stats, &p->machine, &e) < 0)
+		return fail(p, &e);
+	machine_run(&p->machine, &e);
+	stats_unwatch(&p->stats);
+	/* Words after the terminal is what it was. */
+	console_close(&p->machine.console);
+	stats_cause(&p->stats, vm_end_name(s->end), &s->err);
+	return status_of(p);
+}
+
 static int run(struct program *p)
 {
 	struct err e = ERR_NONE;
 	int status;
 
-	if (machine_open(&p->machine, &p->config, &e) < 0)
-		return report(&e, STATUS_FAILED);
+	if (machine_open(&p->machine, &p->config, &e) < 0) {
+		set_built(p, false);
+		return fail(p, &e);
+	}
 	set_built(p, true);
 	if (p->machine.console.pty_path[0] != '\0')
 		fprintf(stderr, "console: %s\n", p->machine.console.pty_path);
-	if (p->config.dump_dtb) {
-		status = dtb_dump(&p->machine.platform, p->config.dump_dtb,
-				  &e) < 0
-				 ? report(&e, STATUS_FAILED)
-				 : STATUS_OK;
-	} else {
-		machine_run(&p->machine, &e);
-		/* Words after the terminal is what it was. */
-		console_close(&p->machine.console);
-		status = status_of(p);
-	}
+	status = p->config.dump_dtb ? dump_dtb(p) : run_guest(p);
 	set_built(p, false);
 	machine_close(&p->machine);
 	return status;
@@ -125,6 +158,8 @@ static int start(struct program *p, struct err *e)
 		rc = trace_start(p->config.trace, e);
 	if (rc == 0)
 		rc = sys_catch(SIGPIPE); /* writes then fail with EPIPE */
+	if (rc == 0)
+		rc = stats_start(&p->stats, p->config.stats, e);
 	if (rc < 0)
 		return rc;
 	p->deadline.expired = time_is_up;
@@ -151,6 +186,7 @@ int main(int argc, char **argv)
 	p = calloc(1, sizeof(*p));
 	if (!p)
 		return STATUS_FAILED;
+	p->stats = STATS_EMPTY;
 	trace_thread("main");
 	if (config_parse(argc, argv, &p->config, &e) < 0) {
 		status = report(&e, STATUS_FAILED);
@@ -159,11 +195,13 @@ int main(int argc, char **argv)
 	} else if (p->config.action == CONFIG_VERSION) {
 		status = print("minivmm " MINIVMM_VERSION "\n");
 	} else if (start(p, &e) < 0) {
-		status = report(&e, STATUS_FAILED);
+		status = fail(p, &e);
 	} else {
 		status = run(p);
 	}
 	deadline_stop(&p->deadline);
+	stats_end(&p->stats, status);
+	stats_stop(&p->stats);
 	trace_stop();
 	free(p);
 	return status;

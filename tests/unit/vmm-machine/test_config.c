@@ -80,7 +80,7 @@ static void every_option_is_understood(void **state)
 		"--cpus 4 --hugepages --vfio 0000:01:00.0 --vfio "
 		"02:00.0,cfg-gaps=block --console pty --timeout 60 "
 		"--trace=host,pci:/t --log-level debug --debug-exit 0xf4 "
-		"--dump-dtb d");
+		"--dump-dtb d --stats /run/s");
 
 	assert_string_equal(c.initrd, "i");
 	assert_string_equal(c.append, "console=ttyS0 quiet");
@@ -96,6 +96,7 @@ static void every_option_is_understood(void **state)
 	assert_string_equal(c.log_level, "debug");
 	assert_int_equal(c.debug_exit, 0xf4);
 	assert_string_equal(c.dump_dtb, "d");
+	assert_string_equal(c.stats, "/run/s");
 }
 
 static void functions_keep_their_order_whoever_has_them(void **state)
@@ -375,7 +376,7 @@ static void help_names_every_option_in_80_columns(void **state)
 		"--kernel",  "--initrd",     "--append",   "--mem",
 		"--cpus",    "--hugepages",  "--vfio",	   "--console",
 		"--timeout", "--debug-exit", "--trace",	   "--log-level",
-		"--version", "--help",	     "--dump-dtb",
+		"--version", "--help",	     "--dump-dtb", "--stats",
 	};
 	const char *text = config_help();
 

@@ -163,7 +163,7 @@ static void port_accesses_reach_their_region(void **state)
 	assert_int_equal(m.ports.len[0], 4);
 	assert_int_equal(m.ports.value[0], 0xcafef00d);
 	assert_int_equal(m.ports.len[1], 2);
-	assert_int_equal(m.vm.vcpus[0].exits[VCPU_EXIT_PIO], 2);
+	assert_int_equal(m.vm.vcpus[0].exits[KVM_EXIT_IO], 2);
 	vm_close(&m.vm);
 }
 
@@ -245,7 +245,7 @@ static void mmio_accesses_reach_their_region(void **state)
 	assert_int_equal(run_to_end(&m), VM_POWERED_OFF);
 	assert_int_equal(m.mmio.n, 2);
 	assert_true(m.mmio.value[0] == 0x1122334455667788);
-	assert_int_equal(m.vm.vcpus[0].exits[VCPU_EXIT_MMIO], 2);
+	assert_int_equal(m.vm.vcpus[0].exits[KVM_EXIT_MMIO], 2);
 	vm_close(&m.vm);
 }
 
@@ -297,7 +297,9 @@ static void signals_and_startup_go_on(void **state)
 	m.script.step[1] = try_again;
 	m.script.step[2] = power_off;
 	assert_int_equal(run_to_end(&m), VM_POWERED_OFF);
-	assert_int_equal(m.vm.vcpus[0].exits[VCPU_EXIT_OTHER], 3);
+	assert_int_equal(m.vm.vcpus[0].failures[VCPU_INTERRUPTED], 1);
+	assert_int_equal(m.vm.vcpus[0].failures[VCPU_AGAIN], 1);
+	assert_int_equal(m.vm.vcpus[0].exits[KVM_EXIT_SYSTEM_EVENT], 1);
 	vm_close(&m.vm);
 }
 

@@ -1,0 +1,145 @@
+/* machine/outfile.c - see outfile.h */
+#include "vmm/machine/outfile.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "vmm/base/sys.h"
+
+/* POSIX lets a pipe take so much whole where it says that it takes something
+ * (PIPE_BUF is larger); a terminal has room for it too. */
+enum { PIECE = 256 };
+
+bool outfile_is_stream(const char *path)
+{
+	char target[16];
+	struct stat st;
+
+	/* "/dev/stderr" may lead to a file that is not ours to replace. */
+	if (strcmp(path, "-") == 0 ||
+	    sys_readlink(path, target, sizeof(target)) >= 0)
+		return true;
+	return sys_stat(path, &st) >= 0 && !S_ISREG(st.st_mode);
+}
+
+/* -------- streams -------- */
+
+static int write_piece(int fd, const char *text, size_t n)
+{
+	int events = sys_poll(fd, EPOLLOUT, OUTFILE_PATIENCE_MS);
+
+	if (events < 0)
+		return events;
+	if (events == 0)
+		return -EAGAIN;
+	return (int)sys_write(fd, text, n < PIECE ? n : PIECE);
+}
+
+static int write_stream(int fd, const char *text, size_t n)
+{
+	while (n > 0) {
+		int rc = write_piece(fd, text, n);
+
+		if (rc < 0)
+			return rc;
+		text += rc;
+		n -= (size_t)rc;
+	}
+	return 0;
+}
+
+static int stream(const char *path, const char *text, size_t n, struct err *e)
+{
+	int fd = STDOUT_FILENO, rc;
+
+	if (strcmp(path, "-") == 0) {
+		rc = write_stream(fd, text, n);
+		return rc < 0 ? err_sys(e, rc, "cannot write standard output")
+			      : 0;
+	}
+	/* a FIFO that nobody reads would be waited for */
+	fd = sys_open(path, O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0)
+		return err_sys(e, fd, "cannot open %s", path);
+	rc = write_stream(fd, text, n);
+	sys_close(&fd);
+	return rc < 0 ? err_sys(e, rc, "cannot write %s", path) : 0;
+}
+
+/* -------- files -------- */
+
+/* A file of ours beside @path; what a former run left there goes. */
+static int create_beside(const char *path, char *beside, size_t size,
+			 struct err *e)
+{
+	int n = snprintf(beside, size, "%s.new", path), fd;
+
+	if (n < 0 || (size_t)n >= size)
+		return err_sys(e, -ENAMETOOLONG, "cannot create %s", path);
+	(void)sys_unlink(beside);
+	fd = sys_create(beside, O_WRONLY | O_EXCL);
+	return fd < 0 ? err_sys(e, fd, "cannot create %s", beside) : fd;
+}
+
+static int write_file(int fd, const char *text, size_t n)
+{
+	while (n > 0) {
+		ssize_t rc = sys_write(fd, text, n);
+
+		if (rc < 0)
+			return (int)rc;
+		text += rc;
+		n -= (size_t)rc;
+	}
+	return 0;
+}
+
+static int replace(const char *path, const char *text, size_t n, struct err *e)
+{
+	char beside[OUTFILE_PATH_MAX];
+	int fd = create_beside(path, beside, sizeof(beside), e), rc;
+
+	if (fd < 0)
+		return fd;
+	rc = write_file(fd, text, n);
+	sys_close(&fd);
+	if (rc < 0)
+		err_sys(e, rc, "cannot write %s", beside);
+	if (rc == 0) {
+		rc = sys_rename(beside, path);
+		if (rc < 0)
+			err_sys(e, rc, "cannot rename %s to %s", beside, path);
+	}
+	if (rc < 0)
+		(void)sys_unlink(beside);
+	return rc;
+}
+
+/* -------- both -------- */
+
+int outfile_check(const char *path, struct err *e)
+{
+	char beside[OUTFILE_PATH_MAX];
+	struct stat st;
+	int fd;
+
+	if (strcmp(path, "-") != 0 && sys_stat(path, &st) >= 0 &&
+	    S_ISDIR(st.st_mode))
+		return err_sys(e, -EISDIR, "cannot write %s", path);
+	if (outfile_is_stream(path))
+		return 0;
+	fd = create_beside(path, beside, sizeof(beside), e);
+	if (fd < 0)
+		return fd;
+	sys_close(&fd);
+	(void)sys_unlink(beside);
+	return 0;
+}
+
+int outfile_write(const char *path, const char *text, size_t n, struct err *e)
+{
+	return outfile_is_stream(path) ? stream(path, text, n, e)
+				       : replace(path, text, n, e);
+}

@@ -1,0 +1,26 @@
+/* machine/outfile.h - a document that is written again and again
+ *
+ * A name for which there is a regular file, or nothing, gets a new file each
+ * time, which takes the place of the old one when it is complete: whoever reads
+ * the name finds a whole document, never half of one. Anything else (a FIFO, a
+ * terminal, /dev/stderr and other symbolic links, standard output as "-") is a
+ * stream: each document is added to it. A reader who does not read does not
+ * stop us for longer than OUTFILE_PATIENCE_MS.
+ */
+#ifndef MACHINE_OUTFILE_H
+#define MACHINE_OUTFILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "vmm/base/err.h"
+
+enum { OUTFILE_PATIENCE_MS = 1000, OUTFILE_PATH_MAX = 4096 };
+
+/* Could it be written, as far as one can tell beforehand? */
+int outfile_check(const char *path, struct err *e);
+bool outfile_is_stream(const char *path);
+/* Write the @n bytes of @text. On failure a former document stays. */
+int outfile_write(const char *path, const char *text, size_t n, struct err *e);
+
+#endif
