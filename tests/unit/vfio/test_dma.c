@@ -1,5 +1,6 @@
 /* Guest RAM as IOVA space: limits, reserved ranges, number of maps. */
 #include "tests/unit/vfio/bench.h"
+#include "vmm/base/trace.h"
 
 struct dma_bench {
 	struct bench b;
@@ -274,6 +275,55 @@ static void a_second_container_needs_twice_as_much(void **state)
 	dma_close(&t);
 }
 
+/* Memory hot-plug does not exist; RAM that came all the same would be there for
+ * the DMA of every function, or not be there at all. VFIO-DMA-12 */
+static void ram_added_later_is_mapped_for_all_or_is_not_there(void **state)
+{
+	struct fake_pci p = plain_function;
+	struct vfio_dev *two = NULL;
+	struct err e = ERR_NONE;
+	struct dma_bench t;
+
+	p.bdf = "0000:02:00.0";
+	p.group = 13;
+	fake_pci_add(&p);
+	fake_group_incompatible(13);
+	dma_open(&t, GIB);
+	MUST(t.b.iommu->ops->attach(t.b.iommu, WANT(p.bdf), &two, &why));
+	MUST(dma_map(&t, &why));
+	assert_int_equal(fake_dma_maps(), 2);
+	fake_fail_ioctl("VFIO_IOMMU_MAP_DMA", 2, ENOMEM);
+	assert_int_equal(mem_add_ram(&t.b.vm.mem, 4 * GIB, GIB, MEM_PLAIN, &e),
+			 -ENOMEM);
+	assert_int_equal(fake_dma_maps(), 2);
+	assert_int_equal(fake_kvm_slots(), 1);
+	assert_int_equal(mem_ram_size(&t.b.vm.mem), GIB);
+	fake_fail_none();
+	MUST(mem_add_ram(&t.b.vm.mem, 4 * GIB, GIB, MEM_PLAIN, &why));
+	assert_int_equal(fake_dma_maps(), 4);
+	assert_int_equal(fake_kvm_slots(), 2);
+	two->ops->close(two);
+	dma_close(&t);
+}
+
+/* VFIO-ERR-04: VFIO does not say that DMA was refused. What it could reach is
+ * in the trace, to be laid beside the host's dmesg. */
+static void the_trace_lists_what_dma_can_reach(void **state)
+{
+	char text[4096] = "";
+	struct dma_bench t;
+	struct err e;
+
+	dma_open(&t, 3 * GIB);
+	MUST(trace_start("dma:/log", &why));
+	assert_int_equal(dma_map(&t, &e), 0);
+	trace_stop();
+	assert_true(fake_file_read("/log", text, sizeof(text) - 1) > 0);
+	assert_non_null(strstr(text, "iova=0 size=0x80000000 "));
+	assert_non_null(strstr(text, "iova=0x100000000 size=0x40000000 "));
+	dma_close(&t);
+}
+
 static int sweep_open(void *arg, struct err *e)
 {
 	struct dma_bench *t = arg;
@@ -315,6 +365,8 @@ int main(void)
 		FAKE_TEST(locked_memory_is_checked_beforehand),
 		FAKE_TEST(too_little_locked_memory_is_explained),
 		FAKE_TEST(a_second_container_needs_twice_as_much),
+		FAKE_TEST(ram_added_later_is_mapped_for_all_or_is_not_there),
+		FAKE_TEST(the_trace_lists_what_dma_can_reach),
 		FAKE_TEST(mapping_unwinds_from_everywhere),
 	};
 

@@ -1,4 +1,6 @@
 /* INTx, MSI, MSI-X: order, exclusion, what a short host gives. */
+#include <linux/kvm.h>
+
 #include "tests/unit/vfio/bench.h"
 
 enum { MSI = 0x50, MSIX = 0xb0 };
@@ -133,6 +135,49 @@ static void a_broken_line_and_no_messages_is_an_error(void **state)
 	assert_int_equal(bench_place(&b, &e), -EBUSY);
 	assert_true(bench_says(&e, ": INTx is its only interrupt: "));
 	assert_non_null(strstr(e.hint, "/proc/interrupts"));
+	bench_close(&b);
+}
+
+/* VFIO-INTX-02, -07: without KVM's resampling there would have to be a line
+ * that we raise, lower and unmask by watching the guest's accesses. There is
+ * none instead: messages, and BARs without traps. */
+static void without_resampling_there_is_no_line(void **state)
+{
+	struct bench b;
+
+	fake_pci_add(&plain_function);
+	fake_kvm_cap(KVM_CAP_IRQFD_RESAMPLE, 0);
+	bench_vm(&b);
+	MUST(bench_attach(&b, &why));
+	MUST(bench_place(&b, &why));
+	assert_int_equal(cfg_read(&b, PCI_INTERRUPT_PIN, 1), 0);
+	assert_int_equal(fake_pci_vectors(BDF, VFIO_PCI_INTX_IRQ_INDEX), 0);
+	decode_on(&b);
+	assert_non_null(fake_kvm_slot_at(bar_at(&b, 0)));
+	msi_on(&b, 0);
+	assert_int_equal(fake_pci_vectors(BDF, VFIO_PCI_MSI_IRQ_INDEX), 1);
+	msi_off(&b);
+	assert_int_equal(fake_trace_count("KVM_IRQ_LINE"), 0);
+	bench_close(&b);
+}
+
+/* VFIO-INTX-02 */
+static void a_function_with_nothing_else_is_refused_then(void **state)
+{
+	struct fake_pci p = plain_function;
+	struct err e = ERR_NONE;
+	struct bench b;
+
+	p.msi.at = 0;
+	p.msix.at = 0;
+	fake_pci_add(&p);
+	fake_kvm_cap(KVM_CAP_IRQFD_RESAMPLE, 0);
+	bench_vm(&b);
+	MUST(bench_attach(&b, &why));
+	assert_int_equal(bench_place(&b, &e), -ENOTSUP);
+	assert_true(bench_says(&e, ": INTx is its only interrupt: this "
+				   "kernel's KVM lacks "
+				   "KVM_CAP_IRQFD_RESAMPLE"));
 	bench_close(&b);
 }
 
@@ -487,6 +532,8 @@ static const struct CMUnitTest both[] = {
 	FAKE_TEST(a_function_without_intx_has_no_pin),
 	FAKE_TEST(messages_do_without_a_broken_line),
 	FAKE_TEST(a_broken_line_and_no_messages_is_an_error),
+	FAKE_TEST(without_resampling_there_is_no_line),
+	FAKE_TEST(a_function_with_nothing_else_is_refused_then),
 	FAKE_TEST(msi_goes_on_and_off_in_the_right_order),
 	FAKE_TEST(messages_arrive_with_their_number),
 	FAKE_TEST(msi_that_fails_leaves_intx_working),

@@ -11,6 +11,7 @@
 #include <linux/kvm.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -210,6 +211,46 @@ ram_is_mapped_before_the_guest_runs_and_until_the_device_closed(void **state)
 		"close container", "munmap anonymous size=0x4000000"));
 }
 
+/* VFIO-DMA-10: the IOMMU keeps the pages that were pinned. There is no balloon
+ * that could ask for it, and nothing else gives pages back or changes what
+ * stands behind an address. */
+static void pinned_ram_is_never_given_back(void **state)
+{
+	static const int harmless[] = { MADV_HUGEPAGE, MADV_DONTFORK,
+					MADV_POPULATE_WRITE };
+	unsigned known = 0;
+
+	end_after(0xf4, 1);
+	for (unsigned i = 0; i < ARRAY_LEN(harmless); i++) {
+		char line[32];
+
+		snprintf(line, sizeof(line), "advice=%d", harmless[i]);
+		known += fake_trace_count(line);
+	}
+	assert_true(known > 0);
+	assert_int_equal(fake_trace_count("madvise"), known);
+	assert_int_equal(fake_trace_count("munmap anonymous size=0x4000000"),
+			 1);
+	assert_true(fake_trace_has_in_order("VFIO_IOMMU_MAP_DMA",
+					    "close container",
+					    "munmap anonymous size=0x4000000"));
+}
+
+/* VFIO-DMA-17: until everything is populated, opened and mapped nobody catches
+ * signals, so each of them ends the program in the middle of whatever call; the
+ * kernel's loops over pages look for that. */
+static void signals_are_caught_only_when_the_long_calls_are_over(void **state)
+{
+	const char *caught;
+
+	end_after(0xf4, 1);
+	caught = strstr(fake_trace(), "signalfd");
+	assert_non_null(caught);
+	assert_null(strstr(caught, "VFIO_GROUP_GET_DEVICE_FD"));
+	assert_null(strstr(caught, "VFIO_IOMMU_MAP_DMA"));
+	assert_null(strstr(caught, "advice=23")); /* MADV_POPULATE_WRITE */
+}
+
 static void same_function_twice_is_refused(void **state)
 {
 	struct err e = ERR_NONE;
@@ -253,6 +294,8 @@ int main(void)
 		FAKE_TEST(debug_exit_carries_its_byte),
 		FAKE_TEST(
 			ram_is_mapped_before_the_guest_runs_and_until_the_device_closed),
+		FAKE_TEST(pinned_ram_is_never_given_back),
+		FAKE_TEST(signals_are_caught_only_when_the_long_calls_are_over),
 		FAKE_TEST(same_function_twice_is_refused),
 		FAKE_TEST(kernel_larger_than_ram_says_how_much_it_needs),
 	};

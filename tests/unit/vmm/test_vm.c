@@ -170,6 +170,26 @@ static void creation_order_is_what_kvm_wants(void **state)
 	vm_close(&vm);
 }
 
+/* VFIO-KVM-03, VFIO-INTX-02: all of them, never a split with the IOAPIC on our
+ * side; so a level interrupt is resampled by KVM. A KVM that refuses ends it.
+ */
+static void interrupt_controllers_are_all_in_the_kernel(void **state)
+{
+	struct err e = ERR_NONE;
+	struct vm vm;
+
+	assert_int_equal(open_with_cpus(&vm, &e), 0);
+	assert_int_equal(fake_trace_count("KVM_CREATE_IRQCHIP"), 1);
+	/* That of x2APIC ids; a split would be a second. */
+	assert_int_equal(fake_trace_count("KVM_ENABLE_CAP"), 1);
+	vm_close(&vm);
+	fake_trace_clear();
+	fake_fail_ioctl("KVM_CREATE_IRQCHIP", 1, EINVAL);
+	assert_int_equal(open_with_cpus(&vm, &e), -EINVAL);
+	assert_non_null(strstr(e.text, "no interrupt controllers"));
+	assert_int_equal(fake_trace_count("KVM_CREATE_VCPU"), 0);
+}
+
 static void opening_takes_few_host_calls(void **state)
 {
 	struct err e = ERR_NONE;
@@ -199,6 +219,7 @@ static void number_of_vcpus_is_checked(void **state)
 	vm_close(&vm);
 }
 
+/* VFIO-IRQ-03: so every APIC id fits the eight bits of a message. */
 static void limit_of_vcpus_is_255(void **state)
 {
 	struct err e = ERR_NONE;
@@ -344,6 +365,7 @@ int main(void)
 		FAKE_TEST(forbidden_dev_kvm_comes_with_a_hint),
 		FAKE_TEST(busy_cpu_comes_with_a_hint),
 		FAKE_TEST(creation_order_is_what_kvm_wants),
+		FAKE_TEST(interrupt_controllers_are_all_in_the_kernel),
 		FAKE_TEST(opening_takes_few_host_calls),
 		FAKE_TEST(number_of_vcpus_is_checked),
 		FAKE_TEST(limit_of_vcpus_is_255),
