@@ -8,6 +8,7 @@
 #include <linux/vfio.h>
 #include <stdlib.h>
 
+#include "vfio/dmabuf.h"
 #include "vfio/iova.h"
 #include "vfio/refusal.h"
 #include "vfio/trace.h"
@@ -87,6 +88,22 @@ int vfio_ioas_map(struct vfio_ioas *s, const struct vfio_ioas *from,
 				    (unsigned long long)m->at,
 				    (unsigned long long)(m->at + m->size - 1));
 	trace_dma_map(m->at, m->size, m->hva);
+	return 0;
+}
+
+/* Its pages are a device's: nothing is pinned, nothing counted. */
+int vfio_ioas_map_file(struct vfio_ioas *s, int file, iova_t at, uint64_t size,
+		       struct err *e)
+{
+	int rc = vfio_dmabuf_map(s->fd, s->id, file, at, size);
+
+	if (rc < 0)
+		return vfio_refused(e, VFIO_STEP_PEER_FILE, rc,
+				    "cannot map BAR pages %#llx to %#llx for "
+				    "DMA",
+				    (unsigned long long)at,
+				    (unsigned long long)(at + size - 1));
+	trace_dma_map(at, size, NULL);
 	return 0;
 }
 
@@ -176,7 +193,7 @@ static int query(const struct vfio_ioas *s, struct answer *a, struct err *e)
 	return rc < 0 ? err_sys(e, rc, "IOMMU_IOAS_IOVA_RANGES failed") : 0;
 }
 
-int vfio_ioas_ranges(struct vfio_ioas *s, struct range *out, unsigned n,
+int vfio_ioas_ranges(const struct vfio_ioas *s, struct range *out, unsigned n,
 		     unsigned max, struct err *e)
 {
 	struct answer a = { .range = NULL };
@@ -188,7 +205,7 @@ int vfio_ioas_ranges(struct vfio_ioas *s, struct range *out, unsigned n,
 	return rc;
 }
 
-int vfio_ioas_facts(struct vfio_ioas *s, struct vfio_iommu_facts *f,
+int vfio_ioas_facts(const struct vfio_ioas *s, struct vfio_iommu_facts *f,
 		    struct err *e)
 {
 	struct answer a = { .range = NULL };

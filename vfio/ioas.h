@@ -29,14 +29,17 @@ void vfio_ioas_close(struct vfio_ioas *s);
  * once (VFIO-OPEN-12). NULL: pin them. */
 int vfio_ioas_map(struct vfio_ioas *s, const struct vfio_ioas *from,
 		  const struct vfio_map *m, struct err *e);
+/* @size bytes of @file, a dma-buf, which holds pages of a BAR. */
+int vfio_ioas_map_file(struct vfio_ioas *s, int file, iova_t at, uint64_t size,
+		       struct err *e);
 /* @e may be NULL. */
 int vfio_ioas_unmap(struct vfio_ioas *s, iova_t at, uint64_t size,
 		    struct err *e);
 /* Intersect the @n ranges of @out (0: none yet) with those of @s. */
-int vfio_ioas_ranges(struct vfio_ioas *s, struct range *out, unsigned n,
+int vfio_ioas_ranges(const struct vfio_ioas *s, struct range *out, unsigned n,
 		     unsigned max, struct err *e);
 /* Narrow *f by what @s allows. */
-int vfio_ioas_facts(struct vfio_ioas *s, struct vfio_iommu_facts *f,
+int vfio_ioas_facts(const struct vfio_ioas *s, struct vfio_iommu_facts *f,
 		    struct err *e);
 
 #endif

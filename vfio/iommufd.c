@@ -40,6 +40,7 @@
 #include "vfio/kernel.h"
 #include "vfio/kvm.h"
 #include "vfio/refusal.h"
+#include "vfio/spaces.h"
 #include "vfio/sysfs.h"
 #include "vfio/token.h"
 #include "vmm/base/bytes.h"
@@ -65,8 +66,7 @@ struct iommufd_iommu {
 	struct vfio_iommu iommu;
 	int fd; /* /dev/iommu */
 	struct vfio_kvm kvm;
-	struct vfio_maps maps;
-	struct vfio_ioas spaces[VFIO_MAX_SPACES];
+	struct vfio_spaces spaces;
 	struct attached attached[MAX_DEVICES];
 };
 
@@ -168,28 +168,6 @@ static int bind_function(const struct attached *a, const char *token,
 		       "cannot open the function", e);
 }
 
-/* One that holds all maps already, or NULL. */
-static const struct vfio_ioas *full_space(const struct iommufd_iommu *i,
-					  const struct vfio_ioas *but)
-{
-	for (unsigned n = 0; n < VFIO_MAX_SPACES; n++) {
-		if (i->spaces[n].id != 0 && &i->spaces[n] != but)
-			return &i->spaces[n];
-	}
-	return NULL;
-}
-
-static int replay(const struct iommufd_iommu *i, struct vfio_ioas *s,
-		  struct err *e)
-{
-	const struct vfio_ioas *from = full_space(i, s);
-	int rc = 0;
-
-	for (unsigned n = 0; n < i->maps.n && rc >= 0; n++)
-		rc = vfio_ioas_map(s, from, &i->maps.map[n], e);
-	return rc;
-}
-
 /* -EAGAIN: it does not go there, another space may take it. */
 static int try_space(struct attached *a, struct vfio_ioas *s, struct err *e)
 {
@@ -210,17 +188,17 @@ static int try_space(struct attached *a, struct vfio_ioas *s, struct err *e)
 			       "cannot join an I/O address space", e);
 	a->space = s;
 	s->devices++;
-	return blank ? replay(a->owner, s, e) : 0;
+	return blank ? vfio_spaces_replay(&a->owner->spaces, s, e) : 0;
 }
 
 /* First a space that is there, then a new one: VFIO-OPEN-12. */
 static int join_space(struct attached *a, struct err *e)
 {
 	for (unsigned n = 0; n < VFIO_MAX_SPACES; n++) {
-		struct vfio_ioas *s = &a->owner->spaces[n];
+		struct vfio_ioas *s = &a->owner->spaces.space[n];
 		int rc;
 
-		if (s->id == 0 && full_space(a->owner, s))
+		if (s->id == 0 && vfio_spaces_other(&a->owner->spaces, s))
 			log_info("vfio: %s needs an I/O address space of its "
 				 "own",
 				 a->bdf);
@@ -316,99 +294,57 @@ static int iommufd_attach(struct vfio_iommu *iommu, const struct vfio_wanted *w,
 
 /* -------- the I/O address space, in each IOAS -------- */
 
-static int iommufd_unmap(struct vfio_iommu *iommu, iova_t at, uint64_t size,
-			 struct err *e)
-{
-	struct iommufd_iommu *i = iommu_of(iommu);
-	int first = 0;
-
-	if (!vfio_maps_remove(&i->maps, at, size))
-		return err_set(
-			e, -EINVAL, "%#llx+%#llx was not mapped as one range",
-			(unsigned long long)at, (unsigned long long)size);
-	for (unsigned n = 0; n < VFIO_MAX_SPACES; n++) {
-		int rc = 0;
-
-		if (i->spaces[n].id != 0)
-			rc = vfio_ioas_unmap(&i->spaces[n], at, size, e);
-		if (rc < 0 && first == 0)
-			first = rc;
-	}
-	return first;
-}
-
-/* The first space pins, the others share. */
-static int map_in_all(struct iommufd_iommu *i, const struct vfio_map *m,
-		      struct err *e)
-{
-	const struct vfio_ioas *from = NULL;
-
-	for (unsigned n = 0; n < VFIO_MAX_SPACES; n++) {
-		struct vfio_ioas *s = &i->spaces[n];
-		int rc = s->id != 0 ? vfio_ioas_map(s, from, m, e) : 0;
-
-		if (rc >= 0) {
-			from = from || s->id == 0 ? from : s;
-			continue;
-		}
-		while (n-- > 0) {
-			if (i->spaces[n].id != 0)
-				(void)vfio_ioas_unmap(&i->spaces[n], m->at,
-						      m->size, NULL);
-		}
-		return rc;
-	}
-	return 0;
-}
-
 static int iommufd_map(struct vfio_iommu *iommu, iova_t at, const struct ram *r,
 		       struct err *e)
 {
-	struct iommufd_iommu *i = iommu_of(iommu);
 	const struct vfio_map m = { at, r->size, r->hva };
-	int rc = vfio_maps_add(&i->maps, &m, e);
 
-	if (rc < 0)
-		return rc;
-	rc = map_in_all(i, &m, e);
-	if (rc < 0)
-		(void)vfio_maps_remove(&i->maps, at, r->size);
+	return vfio_spaces_map(&iommu_of(iommu)->spaces, &m, e);
+}
+
+static int iommufd_unmap(struct vfio_iommu *iommu, iova_t at, uint64_t size,
+			 struct err *e)
+{
+	return vfio_spaces_unmap(&iommu_of(iommu)->spaces, at, size, e);
+}
+
+static int iommufd_peer_map(struct vfio_iommu *iommu, const struct vfio_peer *p,
+			    struct err *e)
+{
+	int file = p->dev->ops->dma_file(p->dev, p->index, p->off, p->size, e);
+	int rc;
+
+	if (file < 0)
+		return file;
+	rc = vfio_spaces_map_file(&iommu_of(iommu)->spaces, file, p->at,
+				  p->size, e);
+	sys_close(&file);
 	return rc;
+}
+
+static int iommufd_peer_unmap(struct vfio_iommu *iommu,
+			      const struct vfio_peer *p, struct err *e)
+{
+	return vfio_spaces_unmap_file(&iommu_of(iommu)->spaces, p->at, p->size,
+				      e);
+}
+
+static int iommufd_peer_check(struct vfio_iommu *iommu, struct vfio_dev *d,
+			      struct err *e)
+{
+	return d->ops->dma_file(d, 0, 0, 0, e);
 }
 
 static int iommufd_ranges(struct vfio_iommu *iommu, struct range *out,
 			  unsigned max, struct err *e)
 {
-	struct iommufd_iommu *i = iommu_of(iommu);
-	int n = 0;
-
-	for (unsigned s = 0; s < VFIO_MAX_SPACES && n >= 0; s++) {
-		if (i->spaces[s].id != 0)
-			n = vfio_ioas_ranges(&i->spaces[s], out, (unsigned)n,
-					     max, e);
-	}
-	return n;
+	return vfio_spaces_ranges(&iommu_of(iommu)->spaces, out, max, e);
 }
 
 static int iommufd_facts(struct vfio_iommu *iommu, struct vfio_iommu_facts *out,
 			 struct err *e)
 {
-	struct iommufd_iommu *i = iommu_of(iommu);
-	struct vfio_iommu_facts f = { .page_sizes = UINT64_MAX,
-				      .maps_left = UINT32_MAX };
-
-	for (unsigned s = 0; s < VFIO_MAX_SPACES; s++) {
-		int rc = 0;
-
-		if (i->spaces[s].id != 0)
-			rc = vfio_ioas_facts(&i->spaces[s], &f, e);
-		if (rc < 0)
-			return rc;
-	}
-	if (f.spaces == 0)
-		f.page_sizes = 0;
-	*out = f;
-	return 0;
+	return vfio_spaces_facts(&iommu_of(iommu)->spaces, out, e);
 }
 
 static int iommufd_blame(struct vfio_iommu *iommu, const struct range *r)
@@ -440,6 +376,9 @@ static const struct vfio_iommu_ops iommufd_ops = {
 	.attach = iommufd_attach,
 	.map = iommufd_map,
 	.unmap = iommufd_unmap,
+	.peer_map = iommufd_peer_map,
+	.peer_unmap = iommufd_peer_unmap,
+	.peer_check = iommufd_peer_check,
 	.ranges = iommufd_ranges,
 	.facts = iommufd_facts,
 	.blame = iommufd_blame,
@@ -461,7 +400,7 @@ int vfio_iommufd_iommu_open(int vm_fd, struct vfio_iommu **out, struct err *e)
 	i->iommu.ops = &iommufd_ops;
 	i->fd = fd;
 	i->kvm = (struct vfio_kvm){ .vm_fd = vm_fd, .fd = -1 };
-	vfio_maps_init(&i->maps);
+	vfio_maps_init(&i->spaces.maps);
 	*out = &i->iommu;
 	return 0;
 }

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "vfio/areas.h"
+#include "vfio/dmabuf.h"
 #include "vfio/hot.h"
 #include "vfio/info.h"
 #include "vfio/place.h"
@@ -98,6 +99,12 @@ static int kernel_map(struct vfio_dev *d, unsigned index, uint64_t off,
 	struct vfio_source s = { k->fd, k->offset[index], index, 0 };
 
 	return vfio_place(&s, off, n, prot, out, e);
+}
+
+static int kernel_dma_file(struct vfio_dev *d, unsigned index, uint64_t off,
+			   uint64_t n, struct err *e)
+{
+	return vfio_dmabuf_open(kernel_of(d)->fd, index, off, n, e);
 }
 
 /* -------- interrupts -------- */
@@ -222,6 +229,7 @@ static const struct vfio_dev_ops kernel_ops = {
 	.read = kernel_read,
 	.write = kernel_write,
 	.map = kernel_map,
+	.dma_file = kernel_dma_file,
 	.irq_info = kernel_irq_info,
 	.irqs = kernel_irqs,
 	.intx_mask = kernel_intx_mask,

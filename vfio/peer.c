@@ -17,9 +17,12 @@
  * every other that wants this function: about a second for 32 GiB where they
  * know huge pages of devices (6.12 and later), much longer where they do not.
  *
- * Not modelled: functions of different backends do not reach each other, nor
- * do those that come through iommufd, which so far maps RAM only. Pages that
- * trap (the MSI-X table's) are not reached.
+ * How pages get into an IOMMU's tables is the backend's matter: containers take
+ * the address of our map, iommufd a file that the function's driver makes
+ * (dmabuf.h), a vfio-user server the file that we have mapped.
+ *
+ * Not modelled: functions of different backends do not reach each other. Pages
+ * that trap (the MSI-X table's) are not reached.
  */
 #include <inttypes.h>
 
@@ -41,20 +44,27 @@ static bool is_candidate(const struct vfio_bar *b, const struct vfio_view *v)
 	return v->hva && b->region.flags & VFIO_REGION_INFO_FLAG_WRITE;
 }
 
+static bool is_possible(struct vfio_device *d)
+{
+	const struct vfio_iommu_ops *ops = d->iommu->ops;
+	struct err e = ERR_NONE;
+
+	if (!ops->peer_check || ops->peer_check(d->iommu, d->dev, &e) >= 0)
+		return true;
+	log_warn("vfio: %s: p2p=on has no effect: %s%s%s", vfio_name(d), e.text,
+		 e.hint[0] ? "; " : "", e.hint);
+	return false;
+}
+
 void vfio_peer_check(struct vfio_device *d)
 {
 	uint64_t sum = 0;
 
 	if (!d->opt.p2p)
 		return;
-	if (!d->iommu->ops->peer_map) {
-		log_warn(
-			"vfio: %s: p2p=on has no effect: this way to the IOMMU "
-			"takes RAM only (--iommu=group takes BARs)",
-			vfio_name(d));
-		d->opt.p2p = false;
+	d->opt.p2p = is_possible(d);
+	if (!d->opt.p2p)
 		return;
-	}
 	for (unsigned i = 0; i < PCI_BARS; i++)
 		for (unsigned k = 0; k < d->bar[i].n_views; k++)
 			if (is_candidate(&d->bar[i], &d->bar[i].view[k]))
@@ -72,6 +82,9 @@ static struct vfio_peer peer_of(struct vfio_device *d, unsigned bar,
 		.size = v->area.size,
 		.hva = v->hva,
 		.fd = -1,
+		.dev = d->dev,
+		.index = bar,
+		.off = v->area.base,
 	};
 
 	if (d->dev->ops->view_file)

@@ -114,6 +114,9 @@ static const struct refusal refusals[] = {
 	{ VFIO_STEP_PEER, -EINVAL,
 	  "these are I/O addresses that the IOMMU does not translate", NULL },
 	{ VFIO_STEP_PEER, -EFAULT, "the kernel finds no memory there", NULL },
+	{ VFIO_STEP_PEER_FILE, -ENODEV, "the function does not decode", NULL },
+	{ VFIO_STEP_PEER_FILE, -ENOTTY,
+	  "this kernel's iommufd takes no files of BARs", NULL },
 	{ VFIO_STEP_IOMMUFD, -ENOENT, "this kernel has no iommufd",
 	  "modprobe iommufd; this takes Linux 6.6 or newer with "
 	  "CONFIG_IOMMUFD; --iommu=group does without" },
@@ -168,6 +171,8 @@ static enum vfio_step general(enum vfio_step step)
 		return VFIO_STEP_DEVICE;
 	case VFIO_STEP_IOAS_MAP:
 		return VFIO_STEP_MAP;
+	case VFIO_STEP_PEER_FILE:
+		return VFIO_STEP_PEER;
 	default:
 		return step;
 	}

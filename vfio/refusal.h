@@ -18,6 +18,7 @@ enum vfio_step {
 	VFIO_STEP_TOKEN,	 /* the same with a VF token */
 	VFIO_STEP_MAP,		 /* guest RAM into the space */
 	VFIO_STEP_PEER,		 /* pages of a BAR into the space */
+	VFIO_STEP_PEER_FILE,	 /* what PEER means, as a file */
 	VFIO_STEP_IOMMUFD,	 /* open /dev/iommu */
 	VFIO_STEP_CDEV,		 /* open /dev/vfio/devices/vfioN */
 	VFIO_STEP_BIND,		 /* BIND_IOMMUFD: what DEVICE means, and more */

@@ -63,7 +63,9 @@ static int tell_map(struct user_dev *u, const struct vfio_map *m, int fd,
 		    struct err *e)
 {
 	/* each range of RAM has a file of its own */
-	const struct vfio_peer p = { m->at, m->size, m->hva, fd, 0 };
+	const struct vfio_peer p = {
+		.at = m->at, .size = m->size, .hva = m->hva, .fd = fd
+	};
 	int rc = call_map(u, &p, e);
 
 	if (rc < 0)

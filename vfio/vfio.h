@@ -46,6 +46,10 @@ struct vfio_peer {
 	void *hva; /* where they are mapped here */
 	int fd;	   /* what is mapped there: -1, or a file, and where in it */
 	uint64_t fd_off;
+	/* Whose they are, and where in which of its regions. */
+	struct vfio_dev *dev;
+	unsigned index;
+	uint64_t off;
 };
 
 struct vfio_iommu_ops {
@@ -68,15 +72,18 @@ struct vfio_iommu_ops {
 	/* The IOMMU group that reserves a byte of @r, or -1: for messages. */
 	int (*blame)(struct vfio_iommu *i, const struct range *r);
 	/* Let the DMA of every attached device reach @p, which overlaps
-	 * neither RAM nor another @p; failure is no disaster. NULL, both:
-	 * cannot be. A vCPU thread or main, with the lock of the function
-	 * whose pages they are: several may be in here at once, for several
-	 * functions. They need no lock of their own, as what is attached
-	 * changes only while no vCPU runs; and the call may take seconds. */
+	 * neither RAM nor another @p; failure is no disaster. A vCPU thread or
+	 * main, with the lock of the function whose pages they are: several may
+	 * be in here at once, for several functions. They need no lock of their
+	 * own, as what is attached changes only while no vCPU runs; and the
+	 * call may take seconds. */
 	int (*peer_map)(struct vfio_iommu *i, const struct vfio_peer *p,
 			struct err *e);
 	/* Unmap exactly what was mapped. */
 	int (*peer_unmap)(struct vfio_iommu *i, const struct vfio_peer *p,
+			  struct err *e);
+	/* 0, or why peer_map could never map pages of @d. NULL: it could. */
+	int (*peer_check)(struct vfio_iommu *i, struct vfio_dev *d,
 			  struct err *e);
 	/* Safe half-built; all devices have been closed. */
 	void (*close)(struct vfio_iommu *i);
@@ -149,6 +156,11 @@ struct vfio_dev_ops {
 	 * file stays the device's. */
 	int (*view_file)(struct vfio_dev *d, unsigned index, uint64_t off,
 			 uint64_t *out);
+	/* A new file for the DMA of others: the @n bytes from @off on of region
+	 * @index, while it decodes; the caller closes it. @n 0: none, only
+	 * whether there could be one. NULL: never. */
+	int (*dma_file)(struct vfio_dev *d, unsigned index, uint64_t off,
+			uint64_t n, struct err *e);
 	int (*irq_info)(struct vfio_dev *d, unsigned index,
 			struct vfio_irq_facts *out, struct err *e);
 	/* Trigger eventfds [start, start + n) of interrupt @index; -1 in @fds

@@ -188,6 +188,8 @@ long device_ioctl(struct device *d, unsigned long cmd, unsigned long arg)
 		return reset_function(d);
 	case VFIO_DEVICE_GET_PCI_HOT_RESET_INFO:
 		return reset_bus_info(d, (void *)arg);
+	case VFIO_DEVICE_FEATURE:
+		return device_feature(d, (void *)arg);
 	case VFIO_DEVICE_PCI_HOT_RESET:
 		return reset_bus(d, (const void *)arg);
 	default:

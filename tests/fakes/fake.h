@@ -13,6 +13,7 @@
  *     vf_token.c who may open virtual functions and their parent
  *     device.c  VFIO devices: regions, info
  *     resets.c  ... of a function, and of a bus
+ *     features.c VFIO_DEVICE_FEATURE, dma-bufs
  *     irqs.c    VFIO_DEVICE_SET_IRQS      config.c   config space as vfio-pci
  *     pci.c     building a function       sweep.c    the sweep
  *
@@ -68,6 +69,7 @@ enum kind {
 	KIND_GROUP,
 	KIND_DEVICE,
 	KIND_IOMMUFD,
+	KIND_DMABUF,
 };
 
 /* What an fd stands for; embedded in what it is. */
@@ -248,6 +250,7 @@ long cpuid_supported(struct kvm_cpuid2 *c);
 
 struct dma {
 	uint64_t iova, size, vaddr;
+	struct obj *file; /* KIND_DMABUF instead of vaddr; NULL: none */
 	struct dma *next;
 };
 
@@ -390,6 +393,8 @@ long vf_token_check(struct device *d, const char *token);
 unsigned iommufd_maps(void);
 unsigned iommufd_spaces(void);
 unsigned iommufd_spaces_with(uint64_t iova, uint64_t size);
+/* Is a dma-buf of @d mapped? */
+bool iommufd_maps_device(const struct device *d);
 bool iommufd_uses(uint64_t at, uint64_t size);
 void cdev_add(struct device *d);
 int cdev_open(int minor);
@@ -410,5 +415,13 @@ uint8_t config_read(const struct device *d, unsigned at);
 void config_write(struct device *d, unsigned at, const uint8_t *v, unsigned n);
 bool config_memory_on(const struct device *d);
 bool config_io_on(const struct device *d);
+
+/* -------- features.c -------- */
+
+void features_reset(void);
+long device_feature(struct device *d, void *arg);
+/* Can the first @size bytes of @file be mapped now? 0 or negative errno. */
+long dmabuf_map_check(const struct obj *file, uint64_t start, uint64_t size);
+bool dmabuf_is_of(const struct obj *file, const struct device *d);
 
 #endif

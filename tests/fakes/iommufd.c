@@ -35,14 +35,20 @@ static int next_minor;
 
 /* -------- life -------- */
 
+static void drop(struct dma **p)
+{
+	struct dma *m = *p;
+
+	*p = m->next;
+	if (m->file)
+		obj_release(m->file);
+	free(m);
+}
+
 static void drop_maps(struct ioas *s)
 {
-	while (s->maps) {
-		struct dma *m = s->maps;
-
-		s->maps = m->next;
-		free(m);
-	}
+	while (s->maps)
+		drop(&s->maps);
 }
 
 static void context_gone(struct obj *o)
@@ -141,7 +147,9 @@ static uint64_t pinned(void)
 		for (struct ioas *s = i->spaces; s; s = s->next) {
 			for (struct dma *m = s->maps; s->users && m;
 			     m = m->next)
-				sum += counted_before(i, m) ? 0 : m->size;
+				sum += m->file || counted_before(i, m)
+					       ? 0
+					       : m->size;
 		}
 	}
 	return sum;
@@ -184,28 +192,31 @@ static long destroy(struct iommufd *i, const struct iommu_destroy *d)
 	return 0;
 }
 
-static long add_map(struct ioas *s, uint64_t iova, uint64_t size,
-		    uint64_t vaddr)
+static long add_map(struct ioas *s, const struct dma *new)
 {
 	struct dma *m;
 
-	if (size == 0 || (iova | vaddr | size) % FAKE_PAGE != 0)
+	if (new->size == 0 ||
+	    (new->iova | new->vaddr | new->size) % FAKE_PAGE != 0)
 		return -EINVAL;
-	if (iova + size - 1 < iova)
+	if (new->iova + new->size - 1 < new->iova)
 		return -EOVERFLOW;
-	if (!is_usable(s, iova, size))
+	if (!is_usable(s, new->iova, new->size))
 		return -EINVAL;
-	if (overlaps(s, iova, size))
+	if (overlaps(s, new->iova, new->size))
 		return -EEXIST;
-	if (s->users != 0 && !memory_can_be_pinned(vaddr, size, false))
+	if (!new->file && s->users != 0 &&
+	    !memory_can_be_pinned(new->vaddr, new->size, false))
 		return -EFAULT;
 	m = xalloc(sizeof(*m));
-	*m = (struct dma){ iova, size, vaddr, s->maps };
+	*m = *new;
+	m->next = s->maps;
 	s->maps = m;
+	if (m->file)
+		obj_hold(m->file);
 	if (within_limit())
 		return 0;
-	s->maps = m->next;
-	free(m);
+	drop(&s->maps);
 	return -ENOMEM;
 }
 
@@ -220,9 +231,38 @@ static long ioas_map(struct iommufd *i, const struct iommu_ioas_map *m)
 {
 	struct ioas *s = find(i, m->ioas_id);
 
+	struct dma new = { .iova = m->iova,
+			   .size = m->length,
+			   .vaddr = m->user_va };
+
 	if (m->__reserved != 0 || !are_flags(m->flags))
 		return -EOPNOTSUPP;
-	return s ? add_map(s, m->iova, m->length, m->user_va) : -ENOENT;
+	return s ? add_map(s, &new) : -ENOENT;
+}
+
+/* Linux 6.19; struct iommu_ioas_map_file, IOMMU_IOAS_MAP_FILE. */
+struct map_file {
+	uint32_t size, flags, ioas_id;
+	int32_t fd;
+	uint64_t start, length, iova;
+};
+enum { MAP_FILE_NR = 0x8f };
+
+static long ioas_map_file(struct iommufd *i, const struct map_file *m)
+{
+	struct ioas *s = find(i, m->ioas_id);
+	struct obj *file = fd_obj_of(m->fd, KIND_DMABUF);
+	struct dma new = { .iova = m->iova, .size = m->length, .file = file };
+	long rc;
+
+	if (m->size < sizeof(*m) || !are_flags(m->flags))
+		return -EOPNOTSUPP;
+	if (!s || !file)
+		return s ? -EBADF : -ENOENT;
+	rc = dmabuf_map_check(file, m->start, m->length);
+	if (rc < 0)
+		return rc;
+	return add_map(s, &new);
 }
 
 static long ioas_copy(struct iommufd *i, const struct iommu_ioas_copy *c)
@@ -234,7 +274,10 @@ static long ioas_copy(struct iommufd *i, const struct iommu_ioas_copy *c)
 		return -EOPNOTSUPP;
 	for (struct dma *m = from ? from->maps : NULL; to && m; m = m->next) {
 		if (m->iova == c->src_iova && m->size == c->length)
-			return add_map(to, c->dst_iova, c->length, m->vaddr);
+			return add_map(to, &(struct dma){ .iova = c->dst_iova,
+							  .size = c->length,
+							  .vaddr = m->vaddr,
+							  .file = m->file });
 	}
 	return -ENOENT;
 }
@@ -256,8 +299,7 @@ static long ioas_unmap(struct iommufd *i, struct iommu_ioas_unmap *u)
 		if (!range_fits(u->iova, u->length, m->iova, m->size))
 			return -ENOENT;
 		sum += m->size;
-		*p = m->next;
-		free(m);
+		drop(p);
 	}
 	u->length = sum;
 	return sum == 0 ? -ENOENT : 0;
@@ -309,6 +351,8 @@ long iommufd_ioctl(struct obj *o, unsigned long cmd, unsigned long arg)
 		return ioas_unmap(i, (void *)arg);
 	case IOMMU_IOAS_IOVA_RANGES:
 		return iova_ranges(i, (void *)arg);
+	case _IO(IOMMUFD_TYPE, MAP_FILE_NR):
+		return ioas_map_file(i, (const void *)arg);
 	case IOMMU_OPTION:
 		return option(i, (const void *)arg);
 	default:
@@ -321,8 +365,12 @@ void iommufd_describe(unsigned long cmd, unsigned long arg, char *buf, size_t n)
 	const struct iommu_ioas_map *m = (const void *)arg;
 	const struct iommu_ioas_copy *c = (const void *)arg;
 	const struct iommu_ioas_unmap *u = (const void *)arg;
+	const struct map_file *f = (const void *)arg;
 
-	if (cmd == IOMMU_IOAS_MAP)
+	if (cmd == _IO(IOMMUFD_TYPE, MAP_FILE_NR))
+		snprintf(buf, n, " ioas=%u iova=%#jx size=%#jx", f->ioas_id,
+			 (uintmax_t)f->iova, (uintmax_t)f->length);
+	else if (cmd == IOMMU_IOAS_MAP)
 		snprintf(buf, n, " ioas=%u iova=%#jx size=%#jx", m->ioas_id,
 			 (uintmax_t)m->iova, (uintmax_t)m->length);
 	else if (cmd == IOMMU_IOAS_COPY)
@@ -528,12 +576,26 @@ unsigned iommufd_spaces_with(uint64_t iova, uint64_t size)
 	return n;
 }
 
+bool iommufd_maps_device(const struct device *d)
+{
+	for (struct iommufd *i = contexts; i; i = i->next) {
+		for (struct ioas *s = i->spaces; s; s = s->next) {
+			for (struct dma *m = s->maps; m; m = m->next) {
+				if (m->file && dmabuf_is_of(m->file, d))
+					return true;
+			}
+		}
+	}
+	return false;
+}
+
 bool iommufd_uses(uint64_t at, uint64_t size)
 {
 	for (struct iommufd *i = contexts; i; i = i->next) {
 		for (struct ioas *s = i->spaces; s; s = s->next) {
 			for (struct dma *m = s->maps; m; m = m->next) {
-				if (range_overlaps(m->vaddr, m->size, at, size))
+				if (!m->file &&
+				    range_overlaps(m->vaddr, m->size, at, size))
 					return true;
 			}
 		}

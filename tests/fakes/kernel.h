@@ -279,6 +279,8 @@ void fake_pci_add(const struct fake_pci *p);
 /* From now on the host has /dev/iommu, and each function on vfio-pci, those
  * added before too, a node /dev/vfio/devices/vfioN. */
 void fake_iommufd(void);
+/* vfio-pci makes dma-bufs of BARs, as Linux 6.19 does. */
+void fake_dmabufs(void);
 /* I/O address spaces that /dev/iommu has now. */
 unsigned fake_iommufd_spaces(void);
 

@@ -128,7 +128,7 @@ bool memory_shows_device(const struct obj *device)
 		    (slot_shows(m->at, m->size) || dma_uses(m->at, m->size)))
 			return true;
 	}
-	return false;
+	return iommufd_maps_device(container_of(device, struct device, o));
 }
 
 bool memory_can_be_pinned(uint64_t at, uint64_t size, bool device_too)

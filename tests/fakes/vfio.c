@@ -38,6 +38,7 @@ void vfio_reset(void)
 	extensions[VFIO_DMA_CC_IOMMU] = 1;
 	extensions[VFIO_UNMAP_ALL] = 1;
 	iommufd_reset();
+	features_reset();
 	fake_iommu_width(48);
 	fake_iommu_entries(65535);
 }

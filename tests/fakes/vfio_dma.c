@@ -227,7 +227,7 @@ long dma_map(struct container *c, const struct vfio_iommu_type1_dma_map *m)
 	if (!memory_can_be_pinned(m->vaddr, m->size, true))
 		return -EFAULT;
 	d = xalloc(sizeof(*d));
-	*d = (struct dma){ m->iova, m->size, m->vaddr, c->maps };
+	*d = (struct dma){ m->iova, m->size, m->vaddr, NULL, c->maps };
 	c->maps = d;
 	c->n_maps++;
 	c->pinned += m->size;

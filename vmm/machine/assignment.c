@@ -26,8 +26,10 @@ static bool has_iommufd(const struct assignment *a)
 	return true;
 }
 
-/* Only groups take BARs (vfio/peer.c), and before Linux 6.17 VF tokens. Where
- * there are none the functions are more important than p2p=on. */
+/* Containers take BARs on every kernel, iommufd on new ones only
+ * (vfio/dmabuf.h), which shows once a function is open; VF tokens it takes
+ * since Linux 6.17. Where there are no groups the functions are more important
+ * than p2p=on. */
 static bool prefers_groups(const struct assignment *a)
 {
 	bool prefers = false;

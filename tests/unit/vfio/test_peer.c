@@ -6,9 +6,30 @@
 /* Registers, table and pending bits of plain_function: what is shown of it. */
 enum { SHOWN = 0x2000 };
 
+/* What the call is named that maps BARs, and the one that ends it. */
+static const char *map_call(void)
+{
+	return bench_iommufd ? "IOMMU_IOAS_MAP_FILE" : "VFIO_IOMMU_MAP_DMA";
+}
+
+static const char *unmap_call(void)
+{
+	return bench_iommufd ? "IOMMU_IOAS_UNMAP" : "VFIO_IOMMU_UNMAP_DMA";
+}
+
+static void fail_map(unsigned nth, int err)
+{
+	char call[64];
+
+	snprintf(call, sizeof(call), "ioctl %s", map_call());
+	fake_fail_call(call, nth, err);
+}
+
 static void open_p2p(struct bench *b, const struct fake_pci *p)
 {
 	fake_pci_add(p);
+	if (bench_iommufd)
+		fake_dmabufs();
 	bench_vm(b);
 	b->o.p2p = true;
 	MUST(bench_attach(b, &why));
@@ -22,10 +43,11 @@ static unsigned maps(void)
 }
 
 /* As the fake's trace has it; how a server got it is the same to it. */
-static const char *map_line(const char *what, uint64_t at, char *buf, size_t n)
+static const char *map_line(const char *call, uint64_t at, char *buf, size_t n)
 {
-	snprintf(buf, n, "VFIO_IOMMU_%s container iova=%#jx size=%#x", what,
-		 (uintmax_t)at, SHOWN);
+	snprintf(buf, n, "%s %s iova=%#jx size=%#x", call,
+		 bench_iommufd ? "iommufd ioas=2" : "container", (uintmax_t)at,
+		 SHOWN);
 	return buf;
 }
 
@@ -49,7 +71,7 @@ static void pages_are_where_the_guest_sees_them(void **state)
 	assert_int_equal(maps(), 0);
 	decode_on(&b);
 	assert_int_equal(maps(), 1);
-	assert_int_equal(fake_trace_count(map_line("MAP_DMA", bar_at(&b, 0),
+	assert_int_equal(fake_trace_count(map_line(map_call(), bar_at(&b, 0),
 						   line, sizeof(line))),
 			 1);
 	/* and never the table's */
@@ -104,8 +126,8 @@ static void old_place_goes_before_the_new_one_comes(void **state)
 	fake_trace_clear();
 	cfg_write(&b, PCI_BASE_ADDRESS_0, 4, (uint32_t)at + 0x4000);
 	assert_true(fake_trace_has_in_order(
-		map_line("UNMAP_DMA", at, before, sizeof(before)),
-		map_line("MAP_DMA", at + 0x4000, after, sizeof(after))));
+		map_line(unmap_call(), at, before, sizeof(before)),
+		map_line(map_call(), at + 0x4000, after, sizeof(after))));
 	assert_int_equal(maps(), 1);
 	/* sizing, with decode on as some guests do */
 	cfg_write(&b, PCI_BASE_ADDRESS_0, 4, UINT32_MAX);
@@ -156,7 +178,7 @@ static void bar_goes_before_its_pages_and_its_device(void **state)
 	fake_trace_clear();
 	vfio_device_close(b.dev);
 	b.dev = NULL;
-	assert_true(fake_trace_has_in_order("VFIO_IOMMU_UNMAP_DMA", "munmap",
+	assert_true(fake_trace_has_in_order(unmap_call(), "munmap",
 					    bench_user ? "close "
 						       : "close "
 							 "device"));
@@ -173,15 +195,15 @@ static void refused_map_costs_that_feature_only(void **state)
 
 	p.bar[2] = (struct fake_bar){ .size = 0x1000 };
 	open_p2p(&b, &p);
-	fake_fail_call("ioctl VFIO_IOMMU_MAP_DMA", 0, ENOSPC);
+	fail_map(0, ENOSPC);
 	decode_on(&b);
-	assert_int_equal(fake_trace_count("VFIO_IOMMU_MAP_DMA"), 2);
+	assert_int_equal(fake_trace_count(map_call()), 2);
 	assert_int_equal(maps(), 0);
 	assert_non_null(fake_kvm_slot_at(bar_at(&b, 0)));
 	assert_non_null(fake_kvm_slot_at(bar_at(&b, 2)));
 	/* BAR 2 moves and is tried again, BAR 0 is not */
 	cfg_write(&b, PCI_BASE_ADDRESS_2, 4, (uint32_t)bar_at(&b, 2) + 0x1000);
-	assert_int_equal(fake_trace_count("VFIO_IOMMU_MAP_DMA"), 3);
+	assert_int_equal(fake_trace_count(map_call()), 3);
 	fake_fail_none();
 	cfg_write(&b, PCI_BASE_ADDRESS_0, 4, (uint32_t)bar_at(&b, 0) + 0x8000);
 	assert_int_equal(maps(), 1);
@@ -225,6 +247,8 @@ static void open_pair(struct pair *p)
 	fake_pci_add(&plain_function);
 	fake_pci_add(&second);
 	fake_group_incompatible(13);
+	if (bench_iommufd)
+		fake_dmabufs();
 	bench_vm(b);
 	b->o.p2p = true;
 	MUST(bench_attach(b, &why));
@@ -310,7 +334,7 @@ static void what_one_space_refuses_is_in_none(void **state)
 	struct pair p;
 
 	open_pair(&p);
-	fake_fail_call("ioctl VFIO_IOMMU_MAP_DMA", 2, ENOSPC);
+	fail_map(2, ENOSPC);
 	decode_on(&p.b);
 	assert_int_equal(pair_maps(), 0);
 	fake_fail_none();
@@ -358,7 +382,9 @@ static void any_of_these_calls_may_fail(void **state)
 
 		fake_reset();
 		open_p2p(&b, &plain_function);
-		fake_fail_call("ioctl VFIO_IOMMU_", n, EIO);
+		fake_fail_call(bench_iommufd ? "ioctl IOMMU_IOAS_"
+					     : "ioctl VFIO_IOMMU_",
+			       n, EIO);
 		decode_on(&b);
 		cfg_write(&b, PCI_BASE_ADDRESS_0, 4,
 			  (uint32_t)bar_at(&b, 0) + 0x4000);
@@ -398,16 +424,57 @@ static void random_accesses_leave_nothing_behind(void **state)
 
 /* -------- through iommufd: VFIO-DMA-13 -------- */
 
-static void iommufd_takes_no_bars_and_says_so_once(void **state)
+/* A kernel before 6.19 */
+static void without_files_of_bars_iommufd_maps_none(void **state)
 {
 	struct bench b;
 
-	bench_iommufd = true;
-	open_p2p(&b, &plain_function);
-	bench_iommufd = false;
+	fake_pci_add(&plain_function);
+	bench_vm(&b);
+	b.o.p2p = true;
+	MUST(bench_attach(&b, &why));
+	MUST(bench_place(&b, &why));
+	assert_int_equal(fake_trace_count("VFIO_DEVICE_FEATURE"), 1);
 	decode_on(&b);
+	assert_int_equal(fake_trace_count("VFIO_DEVICE_FEATURE"), 1);
 	assert_int_equal(fake_trace_count("IOMMU_IOAS_MAP"), 0);
 	assert_non_null(fake_kvm_slot_at(bar_at(&b, 0)));
+	bench_close(&b);
+}
+
+static void a_file_that_cannot_be_made_costs_that_feature_only(void **state)
+{
+	static const int errors[] = { EMFILE, EINVAL, ENODEV };
+
+	for (unsigned i = 0; i < ARRAY_LEN(errors); i++) {
+		struct bench b;
+
+		fake_reset();
+		open_p2p(&b, &plain_function);
+		fake_fail_ioctl("VFIO_DEVICE_FEATURE", 1, errors[i]);
+		decode_on(&b);
+		assert_int_equal(maps(), 0);
+		assert_non_null(fake_kvm_slot_at(bar_at(&b, 0)));
+		cfg_write(&b, PCI_COMMAND, 2, 0);
+		decode_on(&b);
+		assert_int_equal(maps(), 1);
+		bench_close(&b);
+	}
+}
+
+/* A file for each map, closed at once; what is mapped needs it no more. */
+static void files_of_bars_are_not_kept(void **state)
+{
+	struct bench b;
+
+	open_p2p(&b, &plain_function);
+	for (unsigned i = 1; i <= 5; i++) {
+		decode_on(&b);
+		assert_int_equal(maps(), 1);
+		assert_int_equal(fake_trace_count("close dma-buf"), i);
+		cfg_write(&b, PCI_COMMAND, 2, 0);
+		assert_int_equal(maps(), 0);
+	}
 	bench_close(&b);
 }
 
@@ -431,12 +498,22 @@ int main(void)
 	};
 	const struct CMUnitTest kernel_only[] = {
 		FAKE_TEST(addresses_that_the_iommu_reserves_are_not_fatal),
-		FAKE_TEST(iommufd_takes_no_bars_and_says_so_once),
+	};
+	const struct CMUnitTest iommufd_only[] = {
+		FAKE_TEST(addresses_that_the_iommu_reserves_are_not_fatal),
+		FAKE_TEST(without_files_of_bars_iommufd_maps_none),
+		FAKE_TEST(a_file_that_cannot_be_made_costs_that_feature_only),
+		FAKE_TEST(files_of_bars_are_not_kept),
 	};
 	int rc = cmocka_run_group_tests_name("group", both, NULL, NULL);
 
 	rc += cmocka_run_group_tests_name("group only", kernel_only, NULL,
 					  NULL);
+	bench_iommufd = true;
+	rc += cmocka_run_group_tests_name("iommufd", both, NULL, NULL);
+	rc += cmocka_run_group_tests_name("iommufd only", iommufd_only, NULL,
+					  NULL);
+	bench_iommufd = false;
 	bench_user = &bench_server;
 	rc += cmocka_run_group_tests_name("vfio-user", both, NULL, NULL);
 	return rc;
