@@ -183,8 +183,6 @@ static int device_build(struct vfio_device *d, struct vfio_iommu *iommu,
 	if (rc >= 0)
 		rc = vfio_irqs_open(d, e);
 	if (rc >= 0)
-		rc = vfio_reset_check(d, e);
-	if (rc >= 0)
 		rc = vfio_health_open(d, e);
 	if (rc < 0)
 		return rc;
@@ -210,6 +208,7 @@ int vfio_device_open(struct vm *vm, struct vfio_iommu *iommu,
 	d->opt = *o;
 	d->err_fd = d->req_fd = d->look_fd = -1;
 	d->irqs.line = IRQ_LINE_EMPTY;
+	pthread_cond_init(&d->reset.over, NULL);
 	pci_device_init(&d->pci, &vfio_pci_ops, f->name);
 	rc = device_build(d, iommu, e);
 	if (rc < 0) {
@@ -225,6 +224,7 @@ void vfio_device_close(struct vfio_device *d)
 {
 	if (!d)
 		return;
+	vfio_resets_end(d->iommu);
 	list_remove(d);
 	if (d->dev) {
 		vfio_health_close(d);
@@ -236,6 +236,7 @@ void vfio_device_close(struct vfio_device *d)
 		d->dev->ops->close(d->dev);
 	}
 	pci_device_fini(&d->pci);
+	pthread_cond_destroy(&d->reset.over);
 	free(d);
 }
 

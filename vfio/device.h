@@ -89,6 +89,10 @@ int vfio_device_open(struct vm *vm, struct vfio_iommu *iommu,
 /* After vCPUs were joined: interrupts off, maps gone, fd closed. NULL is ok. */
 void vfio_device_close(struct vfio_device *d);
 
+/* Once all functions of @i are open: say how each can be reset, refuse one that
+ * cannot, and reset those that opening did not (VFIO-RST-01). */
+int vfio_resets_check(struct vfio_iommu *i, struct err *e);
+
 struct pci_device *vfio_device_pci(struct vfio_device *d);
 /* Wire INTx, once the function has its place (port, devfn): before the guest
  * runs. */

@@ -63,31 +63,42 @@ static void report_loss(struct vfio_device *d, const char *why)
 	vm_stop(d->vm, VM_FAILED, 0, &e);
 }
 
-static void lose(struct vfio_device *d, const char *why)
+void vfio_lose(struct vfio_device *d, const char *why)
 {
 	if (d->health == VFIO_LOST)
 		return;
 	d->health = VFIO_LOST;
 	report_loss(d, why);
+	if (d->reset.busy) /* quiet already, and its worker's */
+		return;
 	pci_bars_unmap(&d->pci);
 	/* decode off in our copy, or the next update would map again */
 	pci_config_set(&d->pci, PCI_COMMAND, 2, 0);
 	vfio_irqs_quiesce(d);
 }
 
+void vfio_is_well(struct vfio_device *d)
+{
+	if (d->health != VFIO_LOST)
+		d->health = VFIO_OK;
+}
+
 bool vfio_alive(struct vfio_device *d)
 {
+	if (d->reset.busy)
+		return false;
 	if (d->health == VFIO_SUSPECT &&
 	    sys_now_ns() - d->suspect_since >= CONFIRM_NS) {
 		if (answers(d))
 			d->health = VFIO_OK;
 		else
-			lose(d, d->dev->raw
-					? "the function does not answer any "
-					  "more"
-					: "the function does not answer any "
-					  "more (dmesg of the host may say "
-					  "why)");
+			vfio_lose(d,
+				  d->dev->raw
+					  ? "the function does not answer any "
+					    "more"
+					  : "the function does not answer any "
+					    "more (dmesg of the host may say "
+					    "why)");
 	}
 	return d->health != VFIO_LOST;
 }
@@ -99,7 +110,7 @@ static void gone(struct vfio_dev_listener *l, const char *why)
 	struct vfio_device *d = container_of(l, struct vfio_device, listener);
 
 	pthread_mutex_lock(&d->pci.lock);
-	lose(d, why);
+	vfio_lose(d, why);
 	pthread_mutex_unlock(&d->pci.lock);
 }
 
@@ -178,9 +189,9 @@ static void look(struct loop_fd *f, uint32_t events)
 	bool alive;
 
 	pthread_mutex_lock(&d->pci.lock);
-	if (d->health == VFIO_OK && !answers(d))
+	if (!d->reset.busy && d->health == VFIO_OK && !answers(d))
 		vfio_suspect(d);
-	alive = vfio_alive(d);
+	alive = d->reset.busy || vfio_alive(d);
 	pthread_mutex_unlock(&d->pci.lock);
 	(void)sys_timerfd_arm(f->fd, alive ? LOOK_NS : 0);
 }

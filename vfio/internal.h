@@ -9,7 +9,9 @@
  *     peer.c     BARs for the DMA of the other functions
  *     irqs.c     INTx, MSI and MSI-X between VFIO and KVM
  *     power.c    D-states
- *     reset.c    bringing the function back to power-on values
+ *     ladder.c   which resets the function has, and which comes first
+ *     reset.c    the steps of bringing it back to power-on values
+ *     reset_job.c  who asks for that, and who waits
  *     health.c   a function that stops answering; ERR and REQ
  *
  * Everything here runs with pci.lock held, or before the guest runs and after
@@ -89,6 +91,39 @@ enum vfio_irq_mode {
  * it is touched any more, it reads all ones. There is no way back. */
 enum vfio_health { VFIO_OK, VFIO_SUSPECT, VFIO_LOST };
 
+/* Who asks for a reset. */
+enum vfio_reset_why {
+	VFIO_RESET_FUNCTION,  /* the guest, by FLR */
+	VFIO_RESET_BUS_ABOVE, /* the guest, at the port */
+	VFIO_RESET_ERROR,     /* on-error=reset */
+	VFIO_RESET_PLATFORM,  /* start, and reset of the whole machine */
+};
+
+/* A write by the guest that sets "initiate FLR". */
+struct vfio_flr {
+	unsigned off, len;
+	uint32_t v;
+};
+
+/* See reset_job.c. What is not said to be otherwise is under pci.lock. */
+struct vfio_reset {
+	/* Being reset: only its worker touches its registers, and the guest
+	 * reads all ones. */
+	bool busy;
+	enum vfio_reset_why why;  /* fixed while busy, as is flr */
+	struct vfio_device *lead; /* whose worker does it; NULL: none yet */
+	bool along;		  /* it did not ask, but shares the bus */
+	struct vfio_flr flr;
+	bool keep_bars; /* afterwards they are again: */
+	uint8_t bars[VFIO_BAR_BYTES];
+	bool live, joinable; /* its worker */
+	pthread_t worker;
+	pthread_cond_t over; /* no longer busy */
+	int rc;		     /* of the last one */
+	struct err err;
+	uint64_t done_ns; /* when that was over; 0: never */
+};
+
 struct vfio_irqs {
 	enum vfio_irq_mode mode;
 	unsigned n_msi, n_msix; /* what VFIO offers; 0: none */
@@ -123,6 +158,7 @@ struct vfio_device {
 	struct vfio_rom rom;
 	struct vfio_irqs irqs;
 
+	struct vfio_reset reset;
 	struct vfio_dev_listener listener; /* health.c */
 	bool touched; /* something changed the device since its last reset */
 	enum vfio_health health;
@@ -173,6 +209,11 @@ int vfio_config_put(struct vfio_device *d, unsigned off, unsigned len,
 /* Write to the device those bytes that pass. */
 int vfio_config_forward(struct vfio_device *d, unsigned off, unsigned len,
 			uint32_t v);
+/* The same by way of @put. */
+int vfio_config_forward_by(int (*put)(struct vfio_device *d, unsigned off,
+				      unsigned len, uint32_t v),
+			   struct vfio_device *d, unsigned off, unsigned len,
+			   uint32_t v);
 
 /* -------- bars.c -------- */
 
@@ -232,26 +273,68 @@ void vfio_irqs_close(struct vfio_device *d); /* safe half-built */
 void vfio_power_write(struct vfio_device *d, unsigned off, unsigned len,
 		      uint32_t v);
 
+/* -------- ladder.c -------- */
+
+bool vfio_has_pcie_flr(const struct vfio_device *d);
+bool vfio_has_af_flr(const struct vfio_device *d);
+/* No kernel or server offers a reset, but the registers are ours to use. */
+bool vfio_needs_flr(const struct vfio_device *d);
+/* What a reset of its bus would hit; false, and none: there is no such reset.
+ */
+bool vfio_hot_set_of(const struct vfio_device *d, struct vfio_hot_set *out);
+bool vfio_hot_set_is_ours(const struct vfio_hot_set *s);
+bool vfio_hot_set_has(const struct vfio_hot_set *s,
+		      const struct vfio_device *d);
+/* Is the bus reset rather than the function? */
+bool vfio_bus_comes_first(const struct vfio_device *d,
+			  const struct vfio_hot_set *s,
+			  enum vfio_reset_why why);
+
 /* -------- reset.c -------- */
 
 /* Where opening did not reset it: by the server, if it does that. */
 int vfio_reset_at_open(struct vfio_device *d, struct err *e);
-/* Log which reset there is; refuse a function that has none. */
-int vfio_reset_check(struct vfio_device *d, struct err *e);
-/* Secondary bus reset above, or reset of the VM. */
+/* Secondary bus reset above. */
 void vfio_device_reset(struct pci_device *p);
 /* Would this write start a function level reset? */
 bool vfio_is_flr(const struct vfio_device *d, unsigned off, unsigned len,
 		 uint32_t v);
-/* Forward that write, with everything off before and our side at power-on
- * values after. */
+/* Ask for that, or where the kernel cannot, let that write do it. */
 void vfio_flr(struct vfio_device *d, unsigned off, unsigned len, uint32_t v);
+/* The steps, see there. Lock held: */
+void vfio_reset_quiet(struct vfio_device *d);
+void vfio_reset_like_new(struct vfio_device *d);
+/* No lock, but busy: */
+void vfio_reset_wake(struct vfio_device *d);
+int vfio_reset_function(struct vfio_device *d, enum vfio_reset_why why,
+			struct err *e);
+int vfio_reset_bus(struct vfio_device *d, struct err *e);
+/* Does it answer within a second, as what it was? */
+int vfio_reset_verify(struct vfio_device *d, struct err *e);
+
+/* -------- reset_job.c -------- */
+
+/* Have it reset by a worker; nothing if that is going on. Lock held. */
+void vfio_reset_ask(struct vfio_device *d, enum vfio_reset_why why);
+/* Only quiet and busy: for a worker that takes it along. Lock held. */
+void vfio_reset_begin(struct vfio_device *d, enum vfio_reset_why why);
+/* Wait until it is over; 0, or how that went wrong (@e may be NULL). No lock
+ * held, and not a vCPU thread. */
+int vfio_reset_await(struct vfio_device *d, struct err *e);
+/* Wait for all of them and their threads. */
+void vfio_resets_end(struct vfio_iommu *i);
 
 /* -------- health.c -------- */
 
+/* It does not answer, or should not be used any more: gone for good. Lock
+ * held. */
+void vfio_lose(struct vfio_device *d, const char *why);
+/* It was reset and answers. Lock held. */
+void vfio_is_well(struct vfio_device *d);
 /* An access failed (@rc < 0) or read all ones where that cannot be. */
 void vfio_suspect(struct vfio_device *d);
-/* If it is suspect for long enough, look again. False: it is lost. */
+/* If it is suspect for long enough, look again. False: it is lost, or being
+ * reset, and not to be touched. */
 bool vfio_alive(struct vfio_device *d);
 /* Error and release requests from the host (VFIO-IRQ-05), and its word that
  * the function is gone. */

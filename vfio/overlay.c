@@ -93,8 +93,10 @@ static unsigned passing(const struct vfio_device *d, unsigned off, unsigned n)
 	return i;
 }
 
-int vfio_config_forward(struct vfio_device *d, unsigned off, unsigned len,
-			uint32_t v)
+int vfio_config_forward_by(int (*put)(struct vfio_device *d, unsigned off,
+				      unsigned len, uint32_t v),
+			   struct vfio_device *d, unsigned off, unsigned len,
+			   uint32_t v)
 {
 	unsigned done = 0;
 
@@ -107,14 +109,19 @@ int vfio_config_forward(struct vfio_device *d, unsigned off, unsigned len,
 		if (at % piece != 0)
 			piece = 1;
 		if (n != 0)
-			rc = vfio_config_put(d, at, piece,
-					     v >> (8 * done) &
-						     (uint32_t)all_ones(piece));
+			rc = put(d, at, piece,
+				 v >> (8 * done) & (uint32_t)all_ones(piece));
 		if (rc < 0)
 			return rc;
 		done += piece;
 	}
 	return 0;
+}
+
+int vfio_config_forward(struct vfio_device *d, unsigned off, unsigned len,
+			uint32_t v)
+{
+	return vfio_config_forward_by(vfio_config_put, d, off, len, v);
 }
 
 /* Decode that goes off: unmap, then tell the device, whose driver takes the

@@ -1,17 +1,15 @@
-/* vfio/reset.c - bringing the function back to power-on values
+/* vfio/reset.c - one function, before, during and after its reset
  *
  * Around every reset, in this order: interrupts off, pages hidden, decode and
- * bus mastering off, D0; the reset; then all our copies as they were when the
- * function was opened, zeroes into VFIO's BARs, INTx armed again. The kernel
- * saves and restores config space around its own reset, so what was not
- * switched off before would be back on after (pci_dev_save_and_disable).
+ * bus mastering off, D0; the reset; a look whether it answers and is the same
+ * as before; then all our copies as they were when the function was opened,
+ * zeroes into VFIO's BARs, INTx armed again. The kernel saves and restores
+ * config space around its own reset, so what was not switched off before would
+ * be back on after (pci_dev_save_and_disable).
  *
- * Opening a VFIO device has reset it already. A reset that finds the function
- * untouched since then only resets our copies.
- *
- * Not modelled: hot reset of several functions on one bus
- * (VFIO_DEVICE_PCI_HOT_RESET). A function whose only reset is that of a bus it
- * shares needs allow-no-reset.
+ * Which reset it is: ladder.c. Who waits for it: reset_job.c. What sleeps is
+ * called from there without the function's lock, and touches nothing of the
+ * function but its registers.
  */
 #include <stdio.h>
 #include <string.h>
@@ -21,102 +19,62 @@
 #include "vmm/base/sys.h"
 
 enum {
-	RESET_TRIES = 5,
+	RESET_TRIES = 10,
 	RESET_WAIT_MS = 20,
 	D0_TRIES = 10,
 	D0_WAIT_MS = 10,
-	READY_TRIES = 100,
+	READY_TRIES = 100, /* PCIe 6.2 6.6.1 gives it a second */
 	READY_WAIT_MS = 10
 };
 
-/* -------- which resets there are -------- */
+/* -------- its registers, past the lock -------- */
 
-static bool has_pcie_flr(const struct vfio_device *d)
+static int peek(struct vfio_device *d, unsigned off, unsigned len,
+		uint32_t *out)
 {
-	return d->pcie && le32_load(d->seen + d->pcie + PCI_EXP_DEVCAP) &
-				  PCI_EXP_DEVCAP_FLR;
+	uint8_t buf[4];
+	int rc = d->dev->ops->read(d->dev, VFIO_PCI_CONFIG_REGION_INDEX, off,
+				   buf, len, NULL);
+
+	if (rc < 0)
+		return rc;
+	*out = (uint32_t)le_load(buf, len);
+	trace_vfio_read(vfio_name(d), off, len, *out);
+	return 0;
 }
 
-static bool has_af_flr(const struct vfio_device *d)
+static int poke(struct vfio_device *d, unsigned off, unsigned len, uint32_t v)
 {
-	uint8_t need = PCI_AF_CAP_TP | PCI_AF_CAP_FLR;
+	uint8_t buf[4];
 
-	return d->af && (d->seen[d->af + PCI_AF_CAP] & need) == need;
+	le_store(buf, len, v);
+	trace_vfio_write(vfio_name(d), off, len, v);
+	return d->dev->ops->write(d->dev, VFIO_PCI_CONFIG_REGION_INDEX, off,
+				  buf, len, NULL);
 }
 
-static bool has_pm_reset(const struct vfio_device *d)
+/* -------- before -------- */
+
+void vfio_reset_quiet(struct vfio_device *d)
 {
-	return d->pm &&
-	       !(d->seen[d->pm + PCI_PM_CTRL] & PCI_PM_CTRL_NO_SOFT_RESET);
+	vfio_irqs_quiesce(d);
+	pci_bars_unmap(&d->pci);
+	pci_config_set(&d->pci, PCI_COMMAND, 2, 0);
+	(void)vfio_config_put(d, PCI_COMMAND, 2, 0);
 }
-
-/* No kernel or server offers a reset, but the registers are ours to use. */
-static bool needs_flr(const struct vfio_device *d)
-{
-	return d->dev->raw && !d->dev->can_reset && has_pcie_flr(d);
-}
-
-/* What VFIO_DEVICE_RESET will use. The kernel's own list, if it shows one,
- * is in the order in which it tries. */
-static void method_of(const struct vfio_device *d, char *out, size_t n)
-{
-	snprintf(out, n, "%s", d->host.reset_method);
-	out[strcspn(out, " ")] = '\0';
-	if (!d->dev->can_reset)
-		snprintf(out, n, needs_flr(d) ? "flr" : "none");
-	else if (d->dev->raw)
-		snprintf(out, n, "by its server");
-	else if (out[0] != '\0')
-		return;
-	else if (has_pcie_flr(d))
-		snprintf(out, n, "flr");
-	else if (has_af_flr(d))
-		snprintf(out, n, "af_flr");
-	else if (has_pm_reset(d))
-		snprintf(out, n, "pm");
-	else
-		snprintf(out, n, "bus");
-}
-
-int vfio_reset_check(struct vfio_device *d, struct err *e)
-{
-	char method[64];
-
-	method_of(d, method, sizeof(method));
-	log_info("vfio: %s: reset: %s%s", vfio_name(d), method,
-		 strcmp(method, "pm") == 0
-			 ? " (weak: parts of the function may keep state)"
-			 : "");
-	if (d->dev->can_reset || needs_flr(d))
-		return 0;
-	if (d->opt.allow_no_reset) {
-		log_warn("vfio: %s: the function cannot be reset; it keeps "
-			 "what earlier users left in it",
-			 vfio_name(d));
-		return 0;
-	}
-	(void)err_set(e, -ENOTSUP,
-		      "the function cannot be reset: what a guest leaves in "
-		      "it would leak into the next");
-	err_hint(e, "accept that with --%s %s,allow-no-reset",
-		 d->dev->raw ? "vfio-user" : "vfio", vfio_name(d));
-	return -ENOTSUP;
-}
-
-/* -------- before and after -------- */
 
 /* A function in D3 takes no reset; the kernel leaves the state to us. */
-static void wake(struct vfio_device *d)
+void vfio_reset_wake(struct vfio_device *d)
 {
 	unsigned at = d->pm + PCI_PM_CTRL;
 	uint32_t v = 0;
 
-	if (!d->pm || vfio_config_get(d, at, 1, &v) < 0 ||
+	if (!d->pm || peek(d, at, 1, &v) < 0 ||
 	    (v & PCI_PM_CTRL_STATE_MASK) == 0)
 		return;
-	(void)vfio_config_put(d, at, 1, v & ~(uint32_t)PCI_PM_CTRL_STATE_MASK);
+	(void)poke(d, at, 1, v & ~(uint32_t)PCI_PM_CTRL_STATE_MASK);
 	for (unsigned i = 0; i < D0_TRIES; i++) {
-		if (vfio_config_get(d, at, 1, &v) >= 0 &&
+		if (peek(d, at, 1, &v) >= 0 &&
 		    (v & PCI_PM_CTRL_STATE_MASK) == 0)
 			return;
 		sys_sleep_ms(D0_WAIT_MS);
@@ -125,16 +83,129 @@ static void wake(struct vfio_device *d)
 		    vfio_name(d), v & PCI_PM_CTRL_STATE_MASK);
 }
 
-static void before_reset(struct vfio_device *d)
+/* -------- the reset itself -------- */
+
+/* EAGAIN: something else holds the function's lock right now; EBUSY: an access
+ * to it, or to another on its bus, is on its way. */
+static int try(struct vfio_dev *dev,
+	       int (*reset)(struct vfio_dev *d, struct err *e), struct err *e)
 {
-	vfio_irqs_quiesce(d);
-	pci_bars_unmap(&d->pci);
-	pci_config_set(&d->pci, PCI_COMMAND, 2, 0);
-	(void)vfio_config_put(d, PCI_COMMAND, 2, 0);
-	wake(d);
+	int rc = reset(dev, e);
+
+	for (unsigned i = 1; i < RESET_TRIES && (rc == -EAGAIN || rc == -EBUSY);
+	     i++) {
+		sys_sleep_ms(RESET_WAIT_MS);
+		rc = reset(dev, e);
+	}
+	return rc;
 }
 
-static void after_reset(struct vfio_device *d)
+static int flr_ourselves(struct vfio_device *d, struct err *e)
+{
+	unsigned at = d->pcie + PCI_EXP_DEVCTL;
+	uint32_t v = 0;
+	int rc = peek(d, at, 2, &v);
+
+	if (rc >= 0)
+		rc = poke(d, at, 2, v | PCI_EXP_DEVCTL_BCR_FLR);
+	return rc < 0 ? err_sys(e, rc, "the function cannot be reset") : 0;
+}
+
+/* The guest's own write does it where no kernel would. */
+static int guests_flr(struct vfio_device *d, struct err *e)
+{
+	const struct vfio_flr *w = &d->reset.flr;
+	int rc = vfio_config_forward_by(poke, d, w->off, w->len, w->v);
+
+	return rc < 0 ? err_sys(e, rc, "the function cannot be reset") : 0;
+}
+
+int vfio_reset_function(struct vfio_device *d, enum vfio_reset_why why,
+			struct err *e)
+{
+	int rc;
+
+	if (why == VFIO_RESET_FUNCTION && (d->dev->raw || !d->dev->can_reset))
+		rc = guests_flr(d, e);
+	else if (d->dev->can_reset)
+		rc = try(d->dev, d->dev->ops->reset, e);
+	else if (vfio_needs_flr(d))
+		rc = flr_ourselves(d, e);
+	else
+		return err_set(e, -ENOTSUP, "the function cannot be reset");
+	trace_vfio_reset(vfio_name(d), "itself", rc);
+	return rc;
+}
+
+int vfio_reset_bus(struct vfio_device *d, struct err *e)
+{
+	int rc = try(d->dev, d->dev->ops->hot_reset, e);
+
+	trace_vfio_reset(vfio_name(d), "its bus", rc);
+	return rc;
+}
+
+int vfio_reset_at_open(struct vfio_device *d, struct err *e)
+{
+	struct err why = ERR_NONE;
+
+	if (!d->dev->raw || !d->dev->can_reset)
+		return 0;
+	if (try(d->dev, d->dev->ops->reset, &why) < 0)
+		log_warn("vfio: %s: %s", vfio_name(d), why.text);
+	return 0;
+}
+
+/* -------- is it well? VFIO-RST-12 -------- */
+
+/* Of a function of the kernel, IDs come from a copy; status is its own. */
+static bool answers(struct vfio_device *d, uint32_t *id)
+{
+	uint32_t command;
+
+	return peek(d, PCI_VENDOR_ID, 4, id) >= 0 &&
+	       peek(d, PCI_COMMAND, 4, &command) >= 0 &&
+	       (uint16_t)*id != 0xffff && command >> 16 != 0xffff;
+}
+
+static bool await(struct vfio_device *d, uint32_t *id)
+{
+	for (unsigned i = 0; i < READY_TRIES; i++) {
+		if (answers(d, id))
+			return true;
+		sys_sleep_ms(READY_WAIT_MS);
+	}
+	return false;
+}
+
+static bool has_msix(struct vfio_device *d)
+{
+	uint32_t v;
+
+	return !d->msix_at ||
+	       (peek(d, d->msix_at, 1, &v) >= 0 && v == d->seen[d->msix_at]);
+}
+
+int vfio_reset_verify(struct vfio_device *d, struct err *e)
+{
+	uint32_t id = UINT32_MAX;
+
+	if (!await(d, &id))
+		return err_set(e, -EIO,
+			       "the function does not answer after its reset");
+	if (id != le32_load(d->seen))
+		return err_set(e, -ENODEV,
+			       "the function is %04x:%04x after its reset",
+			       id & 0xffff, id >> 16);
+	if (!has_msix(d))
+		return err_set(e, -ENODEV,
+			       "the function has no MSI-X after its reset");
+	return 0;
+}
+
+/* -------- after -------- */
+
+void vfio_reset_like_new(struct vfio_device *d)
 {
 	memcpy(d->pci.config, d->power_on, sizeof(d->power_on));
 	d->pci.powered = true;
@@ -148,132 +219,7 @@ static void after_reset(struct vfio_device *d)
 	d->touched = false;
 }
 
-/* A kernel waits until a function answers after its reset, PCIe 6.2 6.6.1;
- * without one it is for us to wait. One that does not come back is the next
- * access's to notice. */
-static void await(struct vfio_device *d)
-{
-	uint32_t id = UINT32_MAX;
-
-	for (unsigned i = 0; d->dev->raw && i < READY_TRIES; i++) {
-		if (vfio_config_get(d, PCI_VENDOR_ID, 4, &id) < 0 ||
-		    (uint16_t)id != 0xffff)
-			return;
-		sys_sleep_ms(READY_WAIT_MS);
-	}
-}
-
-/* -------- by VFIO_DEVICE_RESET -------- */
-
-static int device_reset(struct vfio_device *d, struct err *e)
-{
-	int rc = -EAGAIN;
-
-	/* EAGAIN: something else holds the function's lock right now */
-	for (unsigned i = 0; i < RESET_TRIES && rc == -EAGAIN; i++) {
-		if (i > 0)
-			sys_sleep_ms(RESET_WAIT_MS);
-		rc = d->dev->ops->reset(d->dev, e);
-	}
-	return rc;
-}
-
-int vfio_reset_at_open(struct vfio_device *d, struct err *e)
-{
-	struct err why = ERR_NONE;
-
-	if (!d->dev->raw || !d->dev->can_reset)
-		return 0;
-	if (device_reset(d, &why) < 0)
-		log_warn("vfio: %s: %s", vfio_name(d), why.text);
-	return 0;
-}
-
-static int flr_ourselves(struct vfio_device *d, struct err *e)
-{
-	unsigned at = d->pcie + PCI_EXP_DEVCTL;
-	uint32_t v = 0;
-	int rc = vfio_config_get(d, at, 2, &v);
-
-	if (rc >= 0)
-		rc = vfio_config_put(d, at, 2, v | PCI_EXP_DEVCTL_BCR_FLR);
-	return rc < 0 ? err_sys(e, rc, "the function cannot be reset") : 0;
-}
-
-static int reset_now(struct vfio_device *d, struct err *e)
-{
-	int rc = 0;
-
-	if (d->dev->can_reset)
-		rc = device_reset(d, e);
-	else if (needs_flr(d))
-		rc = flr_ourselves(d, e);
-	await(d);
-	return rc;
-}
-
-/* If that fails, decode and bus mastering are off and stay off. */
-static int reset_all_of_it(struct vfio_device *d, const char *why,
-			   struct err *e)
-{
-	int rc;
-
-	before_reset(d);
-	rc = reset_now(d, e);
-	trace_vfio_reset(vfio_name(d), why, rc);
-	after_reset(d);
-	if (rc < 0)
-		vfio_suspect(d);
-	return rc;
-}
-
-void vfio_device_reset(struct pci_device *p)
-{
-	struct vfio_device *d = vfio_of(p);
-	struct err e = ERR_NONE;
-
-	if (!vfio_alive(d))
-		return;
-	if (!d->touched) {
-		vfio_irqs_quiesce(d);
-		pci_bars_unmap(p);
-		after_reset(d);
-	} else if (reset_all_of_it(d, "asked by the guest", &e) < 0) {
-		log_limited(&d->reset_limit, LOG_WARN, "vfio: %s: %s",
-			    vfio_name(d), e.text);
-	}
-}
-
-/* -------- by the platform -------- */
-
-static int platform_reset(struct vfio_device *d, struct err *e)
-{
-	int rc;
-
-	pthread_mutex_lock(&d->pci.lock);
-	if (vfio_alive(d))
-		rc = reset_all_of_it(d, "of the platform", e);
-	else
-		rc = err_set(e, -EIO, "the function does not answer any more");
-	pthread_mutex_unlock(&d->pci.lock);
-	return rc < 0 ? err_in(e, rc, "%s", vfio_name(d)) : 0;
-}
-
-int vfio_reset_all(struct vfio_iommu *i, struct err *e)
-{
-	int first = 0;
-
-	for (struct vfio_device *d = i->devices; d; d = d->next) {
-		struct err scratch = ERR_NONE;
-		int rc = platform_reset(d, first < 0 ? &scratch : e);
-
-		if (rc < 0 && first == 0)
-			first = rc;
-	}
-	return first;
-}
-
-/* -------- by the guest: function level reset -------- */
+/* -------- what the guest writes -------- */
 
 static bool sets(unsigned off, unsigned len, uint32_t v, unsigned at,
 		 uint8_t bits)
@@ -284,22 +230,32 @@ static bool sets(unsigned off, unsigned len, uint32_t v, unsigned at,
 bool vfio_is_flr(const struct vfio_device *d, unsigned off, unsigned len,
 		 uint32_t v)
 {
-	if (has_pcie_flr(d) && sets(off, len, v, d->pcie + PCI_EXP_DEVCTL + 1,
-				    PCI_EXP_DEVCTL_BCR_FLR >> 8))
+	if (vfio_has_pcie_flr(d) &&
+	    sets(off, len, v, d->pcie + PCI_EXP_DEVCTL + 1,
+		 PCI_EXP_DEVCTL_BCR_FLR >> 8))
 		return true;
-	return has_af_flr(d) &&
+	return vfio_has_af_flr(d) &&
 	       sets(off, len, v, d->af + PCI_AF_CTRL, PCI_AF_CTRL_FLR);
 }
 
-/* The kernel resets inside of this very write, and says nothing if it could
- * not; our side is reset in any case. */
 void vfio_flr(struct vfio_device *d, unsigned off, unsigned len, uint32_t v)
 {
-	int rc;
+	d->reset.flr = (struct vfio_flr){ off, len, v };
+	vfio_reset_ask(d, VFIO_RESET_FUNCTION);
+}
 
-	before_reset(d);
-	rc = vfio_config_forward(d, off, len, v);
-	await(d);
-	trace_vfio_reset(vfio_name(d), "function level reset", rc);
-	after_reset(d);
+void vfio_device_reset(struct pci_device *p)
+{
+	struct vfio_device *d = vfio_of(p);
+
+	d->reset.keep_bars = false;
+	if (!vfio_alive(d))
+		return;
+	if (d->touched) {
+		vfio_reset_ask(d, VFIO_RESET_BUS_ABOVE);
+		return;
+	}
+	vfio_irqs_quiesce(d);
+	pci_bars_unmap(p);
+	vfio_reset_like_new(d);
 }

@@ -181,7 +181,7 @@ static void check_quiet(struct device *m)
 	if (memory_shows_device(&m->o))
 		misuse("the bus of %s was reset while its pages were shown",
 		       m->bdf);
-	if (m->open && le16_load(m->hw + 4) & 7)
+	if (m->open && m->gone == FAKE_PRESENT && le16_load(m->hw + 4) & 7)
 		misuse("the bus of %s was reset while it decoded or could do "
 		       "DMA",
 		       m->bdf);

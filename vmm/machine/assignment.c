@@ -215,6 +215,17 @@ static int attach_all(struct assignment *a, struct vm *vm, struct err *e)
 	return 0;
 }
 
+/* Which functions hang together shows when all are open. */
+static int check_resets(struct assignment *a, struct err *e)
+{
+	int rc = 0;
+
+	for (unsigned b = 0; rc >= 0 && b < CONFIG_BACKENDS; b++)
+		if (a->iommu[b])
+			rc = vfio_resets_check(a->iommu[b], e);
+	return rc < 0 ? err_in(e, rc, "vfio") : 0;
+}
+
 /* Does RAM lie where every function's IOMMU translates? */
 static int check_ram(struct assignment *a, struct vm *vm, struct err *e)
 {
@@ -239,6 +250,8 @@ static int attach_and_populate(struct assignment *a, struct vm *vm,
 	if (populate)
 		started = pthread_create(&worker, NULL, prefault_thread, &p);
 	rc = attach_all(a, vm, e);
+	if (rc == 0)
+		rc = check_resets(a, e);
 	if (rc == 0)
 		rc = check_ram(a, vm, e);
 	p.stop = rc < 0;

@@ -104,6 +104,8 @@ static inline int bench_attach(struct bench *b, struct err *e)
 				      e);
 	if (rc >= 0)
 		b->pci = vfio_device_pci(b->dev);
+	if (rc >= 0)
+		rc = vfio_resets_check(b->iommu, e);
 	return rc;
 }
 
@@ -176,6 +178,23 @@ static inline void cfg_write(struct bench *b, unsigned off, unsigned len,
 {
 	pci_config_write(b->pci, off, len, v);
 	pci_host_settle(&b->host);
+	(void)vfio_reset_await(b->dev, NULL);
+}
+
+/* A reset from above, to its end. */
+static inline void bench_reset(struct bench *b)
+{
+	pthread_mutex_lock(&b->pci->lock);
+	vfio_device_reset(b->pci);
+	pthread_mutex_unlock(&b->pci->lock);
+	(void)vfio_reset_await(b->dev, NULL);
+}
+
+static inline void bench_port_write(struct bench *b, uint32_t v)
+{
+	pci_config_write(&b->port.dev, PCI_BRIDGE_CONTROL, 2, v);
+	pci_host_settle(&b->host);
+	(void)vfio_reset_await(b->dev, NULL);
 }
 
 static inline void decode_on(struct bench *b)

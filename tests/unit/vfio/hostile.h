@@ -93,10 +93,12 @@ static inline void hostile_step(struct bench *b, struct hostile *h)
 /* Whatever happened: a reset brings it back, and nothing is left over. */
 static inline void hostile_check(struct bench *b)
 {
+	(void)vfio_reset_await(b->dev, NULL);
 	pthread_mutex_lock(&b->pci->lock);
 	b->dev->touched = true;
 	pci_device_reset(b->pci);
 	pthread_mutex_unlock(&b->pci->lock);
+	(void)vfio_reset_await(b->dev, NULL);
 	for (unsigned off = 0; off < 4096; off++) {
 		if (b->pci->config[off] != b->dev->power_on[off])
 			fail_msg("after a reset config %#x is %#x, was %#x",

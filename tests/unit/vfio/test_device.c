@@ -288,12 +288,13 @@ static void functions_of_one_slot_stay_one_device(void **state)
 	/* by function level reset, then by the bus */
 	pci_config_write(second, 0x70 + PCI_EXP_DEVCTL, 2,
 			 PCI_EXP_DEVCTL_BCR_FLR);
+	MUST(vfio_reset_await(two, &why));
 	assert_non_null(fake_kvm_slot_at(at));
 	assert_int_equal(pci_config_read(second, PCI_HEADER_TYPE, 1), 0x80);
-	pci_config_write(&b.port.dev, PCI_BRIDGE_CONTROL, 2,
-			 PCI_BRIDGE_CTL_BUS_RESET);
+	bench_port_write(&b, PCI_BRIDGE_CTL_BUS_RESET);
 	assert_null(fake_kvm_slot_at(at));
-	pci_config_write(&b.port.dev, PCI_BRIDGE_CONTROL, 2, 0);
+	bench_port_write(&b, 0);
+	MUST(vfio_reset_await(two, &why));
 	assert_int_equal(cfg_read(&b, PCI_HEADER_TYPE, 1), 0x80);
 	assert_int_equal(pci_config_read(second, PCI_HEADER_TYPE, 1), 0x80);
 	vfio_device_close(two);

@@ -50,9 +50,7 @@ static void one_eventfd_goes_from_vfio_to_kvm(void **state)
 static void reset(struct bench *b)
 {
 	b->dev->touched = true;
-	pthread_mutex_lock(&b->pci->lock);
-	vfio_device_reset(b->pci);
-	pthread_mutex_unlock(&b->pci->lock);
+	bench_reset(b);
 }
 
 static void an_asserted_line_is_low_after_a_reset(void **state)

@@ -107,8 +107,7 @@ static void whatever_ends_decode_ends_the_map(void **state)
 	assert_int_equal(maps(), 0);
 	pci_config_write(&b.port.dev, PCI_COMMAND, 2, 7);
 	assert_int_equal(maps(), 1);
-	pci_config_write(&b.port.dev, PCI_BRIDGE_CONTROL, 2,
-			 PCI_BRIDGE_CTL_BUS_RESET);
+	bench_port_write(&b, PCI_BRIDGE_CTL_BUS_RESET);
 	assert_int_equal(maps(), 0);
 	bench_close(&b);
 }

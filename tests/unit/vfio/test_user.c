@@ -58,7 +58,7 @@ static void without_a_reset_message_the_register_does_it(void **state)
 	open_user(&b, &p);
 	decode_on(&b);
 	fake_trace_clear();
-	vfio_device_reset(b.pci);
+	bench_reset(&b);
 	assert_int_equal(fake_trace_count("VFIO_DEVICE_RESET"), 0);
 	assert_int_equal(fake_trace_count("pwrite device " BDF
 					  " region=7 off=0x78 len=2"),
@@ -191,7 +191,7 @@ static void the_guest_reads_ones_and_lives(void **state)
 	assert_int_equal(cfg_read(&b, 0, 4), 0xffffffff);
 	cfg_write(&b, PCI_COMMAND, 2, 7);
 	cfg_write(&b, 0xb2, 2, 0x8000);
-	vfio_device_reset(b.pci);
+	bench_reset(&b);
 	bench_close(&b);
 }
 
