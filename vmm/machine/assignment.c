@@ -1,15 +1,12 @@
 /* machine/assignment.c - see assignment.h */
 #include "vmm/machine/assignment.h"
 
-#include <string.h>
-
 #include "vfio/cdev.h"
 #include "vfio/group.h"
 #include "vfio/iommufd.h"
 #include "vfio/user.h"
 #include "vmm/base/bytes.h"
 #include "vmm/machine/limits.h"
-#include "vmm/machine/placement.h"
 
 /* -------- backends -------- */
 
@@ -63,23 +60,16 @@ static int open_user_space(const struct assignment *a, struct vm *vm,
 }
 
 static const struct backend {
-	/* What follows the option: spelling, then the function it names. */
-	int (*parse)(const char *text, struct vfio_options *out, struct err *e);
-	int (*find)(const char *host, struct vfio_function *out, struct err *e);
 	int (*open_space)(const struct assignment *a, struct vm *vm,
 			  struct vfio_iommu **out, struct err *e);
 	bool locks_ram;	 /* DMA goes to pinned pages */
 	bool shares_ram; /* DMA is another process's loads and stores */
 } backends[CONFIG_BACKENDS] = {
 	[CONFIG_VFIO] = {
-		.parse = vfio_options_parse,
-		.find = vfio_function_find,
 		.open_space = open_kernel_space,
 		.locks_ram = true,
 	},
 	[CONFIG_VFIO_USER] = {
-		.parse = vfio_user_options_parse,
-		.find = vfio_user_function,
 		.open_space = open_user_space,
 		.shares_ram = true,
 	},
@@ -110,56 +100,7 @@ bool assignment_shares_ram(const struct assignment *a)
 	return any(a, false, true);
 }
 
-/* -------- what the command line names -------- */
-
-static int find_one(struct assigned *f, const struct config_function *c,
-		    struct err *e)
-{
-	const struct backend *b = &backends[c->backend];
-	int rc;
-
-	f->backend = c->backend;
-	rc = b->parse(c->text, &f->options, e);
-	if (rc == 0)
-		rc = b->find(f->options.host, &f->function, e);
-	return rc < 0 ? err_in(e, rc, "vfio") : 0;
-}
-
-static int place_all(struct assignment *a, struct err *e)
-{
-	struct placement p[CONFIG_MAX_FUNCTIONS];
-	int rc;
-
-	for (unsigned i = 0; i < a->n; i++)
-		p[i] = (struct placement){ a->function[i].function.name,
-					   a->function[i].options.place };
-	rc = placement_decide(p, a->n, e);
-	if (rc < 0)
-		return err_in(e, rc, "vfio");
-	for (unsigned i = 0; i < a->n; i++)
-		a->function[i].options.place = p[i].at;
-	return 0;
-}
-
-int assignment_find(struct assignment *a, const struct config *c, struct err *e)
-{
-	a->kernel = c->iommu;
-	for (unsigned i = 0; i < c->n_functions; i++) {
-		struct assigned *f = &a->function[i];
-		int rc = find_one(f, &c->function[i], e);
-
-		if (rc < 0)
-			return rc;
-		for (unsigned k = 0; k < i; k++)
-			if (strcmp(f->function.name,
-				   a->function[k].function.name) == 0)
-				return err_set(e, -EINVAL,
-					       "vfio: %s was given twice",
-					       f->function.name);
-		a->n = i + 1;
-	}
-	return place_all(a, e);
-}
+/* -------- what the host reserves -------- */
 
 void assignment_holes(const struct assignment *a, struct holes *h)
 {
