@@ -53,7 +53,8 @@ enum vfio_rom_choice {
 };
 
 struct vfio_options {
-	char host[256]; /* BDF, sysfs path or socket's path as given */
+	/* BDF, sysfs path, "0000:01:00.*" or a socket's path, as given */
+	char host[256];
 	enum vfio_on_error on_error;
 	enum vfio_on_request on_request;
 	bool allow_no_reset; /* VFIO-RST-01: go on without any reset method */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vfio/card.h"
 #include "vfio/device.h"
 #include "vfio/slot.h"
 #include "vfio/user.h"
@@ -220,17 +221,36 @@ static int take_rest(const char *text, const char *name, struct vfio_options *o,
 	return 0;
 }
 
+/* Several functions cannot be one. */
+static int check_card(const struct vfio_options *o, const char *name,
+		      struct err *e)
+{
+	if (!vfio_card_is_meant(o->host) || o->place.slot == VFIO_ANY_SLOT ||
+	    o->place.function == VFIO_ANY_FUNCTION)
+		return 0;
+	(void)err_set(e, -EINVAL,
+		      "%s: slot=%u.%u is one place for several functions", name,
+		      o->place.slot, o->place.function);
+	err_hint(e, "slot=%u takes them with the numbers that they have",
+		 o->place.slot);
+	return -EINVAL;
+}
+
 int vfio_options_parse(const char *text, struct vfio_options *out,
 		       struct err *e)
 {
 	struct vfio_options o = { 0 };
-	char bdf[24];
+	char name[24];
 	int rc = take_host(text, &o, e);
 
 	if (rc >= 0)
-		rc = vfio_bdf_parse(o.host, bdf, e);
+		rc = vfio_card_is_meant(o.host)
+			     ? vfio_card_parse(o.host, name, e)
+			     : vfio_bdf_parse(o.host, name, e);
 	if (rc >= 0)
-		rc = take_rest(text, bdf, &o, e);
+		rc = take_rest(text, name, &o, e);
+	if (rc >= 0)
+		rc = check_card(&o, name, e);
 	if (rc >= 0)
 		*out = o;
 	return rc;

@@ -150,6 +150,14 @@ static bool has_vfio_device(const char *bdf)
 	return sys_stat(path, &st) == 0;
 }
 
+bool vfio_has(const char *bdf)
+{
+	char driver[64];
+
+	vfio_driver_of(bdf, driver, sizeof(driver));
+	return vfio_is_vfio_driver(driver) || has_vfio_device(bdf);
+}
+
 int vfio_group_of(const char *bdf, struct err *e)
 {
 	char name[32], *end;
@@ -319,7 +327,7 @@ static int check_driver(const struct vfio_function *f, struct err *e)
 {
 	const char *b = f->name;
 
-	if (vfio_is_vfio_driver(f->driver) || has_vfio_device(b))
+	if (vfio_has(b))
 		return 0;
 	if (f->driver[0] == '\0') {
 		(void)err_set(e, -ENODEV,

@@ -35,6 +35,8 @@ int vfio_function_find(const char *text, struct vfio_function *out,
 		       struct err *e);
 /* Is @driver one that hands functions to userspace? */
 bool vfio_is_vfio_driver(const char *driver);
+/* Is @bdf (canonical) bound to a driver that registered it with VFIO? */
+bool vfio_has(const char *bdf);
 /* The driver that @bdf (canonical) is bound to, empty: none. */
 void vfio_driver_of(const char *bdf, char *out, size_t n);
 /* The IOMMU group of @bdf (canonical), or negative errno. */

@@ -23,6 +23,7 @@ struct assigned {
 	struct vfio_options options;
 	struct vfio_function function;
 	struct vfio_device *device; /* NULL: not open */
+	unsigned card;		    /* 0, or the ordinal of a "0000:01:00.*" */
 };
 
 struct assignment {

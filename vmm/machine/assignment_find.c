@@ -2,6 +2,7 @@
  * the guest shall find each */
 #include <string.h>
 
+#include "vfio/card.h"
 #include "vfio/user.h"
 #include "vmm/machine/assignment.h"
 #include "vmm/machine/placement.h"
@@ -15,17 +16,57 @@ static const struct kind {
 	[CONFIG_VFIO_USER] = { vfio_user_options_parse, vfio_user_function },
 };
 
-static int find_one(struct assigned *f, const struct config_function *c,
-		    struct err *e)
+/* @f has its options. */
+static int add(struct assignment *a, const struct assigned *f, struct err *e)
 {
-	const struct kind *k = &kinds[c->backend];
+	struct assigned *new = &a->function[a->n];
 	int rc;
 
-	f->backend = c->backend;
-	rc = k->parse(c->text, &f->options, e);
-	if (rc == 0)
-		rc = k->find(f->options.host, &f->function, e);
-	return rc < 0 ? err_in(e, rc, "vfio") : 0;
+	if (a->n == CONFIG_MAX_FUNCTIONS)
+		return err_set(e, -EINVAL, "more than %d functions",
+			       CONFIG_MAX_FUNCTIONS);
+	*new = *f;
+	rc = kinds[f->backend].find(f->options.host, &new->function, e);
+	if (rc < 0)
+		return rc;
+	for (unsigned i = 0; i < a->n; i++)
+		if (strcmp(new->function.name, a->function[i].function.name) ==
+		    0)
+			return err_set(e, -EINVAL, "%s was given twice",
+				       new->function.name);
+	a->n++;
+	return 0;
+}
+
+/* The functions of a slot, each with the options of all and its own number. */
+static int add_card(struct assignment *a, struct assigned *f, struct err *e)
+{
+	struct vfio_card card = { 0 };
+	int rc = vfio_card_find(f->options.host, &card, e);
+
+	for (unsigned i = 0; i < card.n && rc == 0; i++) {
+		const char *bdf = card.bdf[i];
+
+		memcpy(f->options.host, bdf, sizeof(card.bdf[i]));
+		f->options.place.function =
+			(uint8_t)(bdf[strlen(bdf) - 1] - '0');
+		rc = add(a, f, e);
+	}
+	return rc;
+}
+
+static int add_named(struct assignment *a, const struct config_function *c,
+		     unsigned ordinal, struct err *e)
+{
+	struct assigned f = { .backend = c->backend };
+	int rc = kinds[c->backend].parse(c->text, &f.options, e);
+
+	if (rc < 0)
+		return rc;
+	if (c->backend != CONFIG_VFIO || !vfio_card_is_meant(f.options.host))
+		return add(a, &f, e);
+	f.card = ordinal;
+	return add_card(a, &f, e);
 }
 
 static int place_all(struct assignment *a, struct err *e)
@@ -35,7 +76,8 @@ static int place_all(struct assignment *a, struct err *e)
 
 	for (unsigned i = 0; i < a->n; i++)
 		p[i] = (struct placement){ a->function[i].function.name,
-					   a->function[i].options.place };
+					   a->function[i].options.place,
+					   a->function[i].card };
 	rc = placement_decide(p, a->n, e);
 	if (rc < 0)
 		return err_in(e, rc, "vfio");
@@ -48,18 +90,10 @@ int assignment_find(struct assignment *a, const struct config *c, struct err *e)
 {
 	a->kernel = c->iommu;
 	for (unsigned i = 0; i < c->n_functions; i++) {
-		struct assigned *f = &a->function[i];
-		int rc = find_one(f, &c->function[i], e);
+		int rc = add_named(a, &c->function[i], i + 1, e);
 
 		if (rc < 0)
-			return rc;
-		for (unsigned k = 0; k < i; k++)
-			if (strcmp(f->function.name,
-				   a->function[k].function.name) == 0)
-				return err_set(e, -EINVAL,
-					       "vfio: %s was given twice",
-					       f->function.name);
-		a->n = i + 1;
+			return err_in(e, rc, "vfio");
 	}
 	return place_all(a, e);
 }

@@ -12,6 +12,7 @@
 struct slots {
 	/* Who has a place; NULL: nobody. Slot 0 does not exist. */
 	const char *holder[PCI_MAX_PORTS + 1][PCI_FUNCTIONS];
+	uint8_t of_card[PLACEMENT_CARDS + 1]; /* 0: none yet */
 };
 
 static bool is_empty(const struct slots *s, unsigned slot)
@@ -64,14 +65,26 @@ static int take_in_slot(struct slots *s, struct placement *p, struct err *e)
 		       p->name, slot, s->holder[slot][0], PCI_FUNCTIONS - 1);
 }
 
+/* A card comes with the numbers of its functions. */
+static uint8_t function_of(const struct placement *p)
+{
+	return p->card != 0 ? p->at.function : 0;
+}
+
 static int take_anywhere(struct slots *s, struct placement *p, struct err *e)
 {
+	assert(p->card <= PLACEMENT_CARDS);
 	if (p->at.slot != VFIO_ANY_SLOT)
 		return 0;
+	if (p->card != 0 && s->of_card[p->card] != 0) {
+		p->at.slot = s->of_card[p->card];
+		return take(s, p, e);
+	}
 	for (unsigned slot = 1; slot <= PCI_MAX_PORTS; slot++) {
 		if (!is_empty(s, slot))
 			continue;
-		p->at = (struct vfio_place){ .slot = (uint8_t)slot };
+		p->at = (struct vfio_place){ (uint8_t)slot, function_of(p) };
+		s->of_card[p->card] = (uint8_t)slot;
 		return take(s, p, e);
 	}
 	(void)err_set(e, -EINVAL, "no slot is left for %s: there are %d",

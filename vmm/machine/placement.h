@@ -26,7 +26,12 @@
 struct placement {
 	const char *name;     /* borrowed, for messages */
 	struct vfio_place at; /* as wished for, then as decided */
+	/* 0: on its own. Others of the same number, all without a slot, get one
+	 * slot, as the functions that they name. */
+	unsigned card;
 };
+
+enum { PLACEMENT_CARDS = 30 }; /* the largest number of a card */
 
 /* Decide for @n functions. -EINVAL names who is in whose way; @p may be
  * half-changed then. */
