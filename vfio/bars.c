@@ -118,10 +118,37 @@ static void carve_pages(struct vfio_device *d, unsigned bar, uint64_t off,
 		 hi - lo == size ? "" : " shares its pages with registers");
 }
 
+/* The guest's table is elsewhere. What the hardware's shares with registers is
+ * shown if the kernel lets it be mapped, see relocate.c. */
+static void carve_moved(struct vfio_device *d)
+{
+	const struct vfio_msix_place *p = &d->irqs.place;
+	uint64_t size = (uint64_t)p->n * MSIX_ENTRY, page = sys_page_size();
+	uint64_t lo = align_up(p->table_off, page);
+	uint64_t hi = align_down(p->table_off + size, page);
+
+	if (!d->bar[p->table_bar].region.msix_mappable)
+		carve_pages(d, p->table_bar, p->table_off, size, "MSI-X table");
+	else if (lo < hi)
+		carve(&d->bar[p->table_bar], lo, hi);
+}
+
+static void carve_msix(struct vfio_device *d)
+{
+	const struct vfio_msix_place *p = &d->irqs.place;
+
+	if (p->moved) {
+		carve_moved(d);
+		return;
+	}
+	carve_pages(d, p->table_bar, p->table_off, (uint64_t)p->n * MSIX_ENTRY,
+		    "MSI-X table");
+	carve_pages(d, p->pba_bar, p->pba_off, msix_pba_size(p->n),
+		    "MSI-X pending bits");
+}
+
 static void choose_views(struct vfio_device *d)
 {
-	const struct msix *x = &d->irqs.msix;
-
 	for (unsigned i = 0; i < PCI_BARS; i++) {
 		struct vfio_bar *b = &d->bar[i];
 
@@ -133,12 +160,8 @@ static void choose_views(struct vfio_device *d)
 		for (unsigned k = 0; k < b->region.n_areas; k++)
 			b->view[b->n_views++].area = b->region.area[k];
 	}
-	if (!d->irqs.has_msix)
-		return;
-	carve_pages(d, x->table_bar, x->table_off, (uint64_t)x->n * MSIX_ENTRY,
-		    "MSI-X table");
-	carve_pages(d, x->pba_bar, x->pba_off, msix_pba_size(x->n),
-		    "MSI-X pending bits");
+	if (d->irqs.has_msix)
+		carve_msix(d);
 }
 
 static void map_views(struct vfio_device *d, unsigned i)
@@ -185,7 +208,7 @@ static bool has_page_alone(struct vfio_device *d, const struct vfio_bar *b)
 {
 	uint64_t page = sys_page_size();
 
-	if (b->region.size >= page)
+	if (d->pci.bars[b - d->bar].size >= page)
 		return true;
 	return b->at % page == 0 &&
 	       bus_is_free(&d->vm->mmio, b->at + b->region.size,
@@ -317,6 +340,17 @@ bool vfio_device_withdraw(struct vfio_device *d, gpa_t gpa)
 
 /* -------- accesses that trap: naturally aligned -------- */
 
+/* The BAR that the guest sees may be larger than the device's, and contain
+ * what it must not reach: relocate.c. */
+static bool is_reachable(const struct vfio_device *d, unsigned bar,
+			 uint64_t off, unsigned len, uint32_t flag)
+{
+	const struct vfio_region *r = &d->bar[bar].region;
+
+	return (r->flags & flag) && range_fits(0, r->size, off, len) &&
+	       !vfio_msix_is_hardware_table(d, bar, off, len);
+}
+
 /* A region says EIO while the function does not decode. Here it does, or we
  * would not be called. */
 static void access_failed(struct vfio_device *d, unsigned bar, uint64_t off,
@@ -339,7 +373,7 @@ uint64_t vfio_bar_read(struct pci_device *p, unsigned bar, uint64_t off,
 	if (bar == PCI_ROM_BAR)
 		return vfio_rom_read(d, off, len);
 	if (!vfio_alive(d) ||
-	    !(d->bar[bar].region.flags & VFIO_REGION_INFO_FLAG_READ))
+	    !is_reachable(d, bar, off, len, VFIO_REGION_INFO_FLAG_READ))
 		return all_ones(len);
 	if (d->dev->ops->read(d->dev, bar, off, buf, len, &e) < 0) {
 		access_failed(d, bar, off, "failing read", &e);
@@ -358,7 +392,7 @@ void vfio_bar_write(struct pci_device *p, unsigned bar, uint64_t off,
 	uint8_t buf[8];
 
 	if (bar == PCI_ROM_BAR || !vfio_alive(d) ||
-	    !(d->bar[bar].region.flags & VFIO_REGION_INFO_FLAG_WRITE))
+	    !is_reachable(d, bar, off, len, VFIO_REGION_INFO_FLAG_WRITE))
 		return;
 	d->touched = true;
 	le_store(buf, len, v);

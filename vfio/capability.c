@@ -143,6 +143,7 @@ int vfio_show_msix(struct vfio_device *d, const struct pci_cap *c,
 	uint16_t flags = le16_load(cap + PCI_MSIX_FLAGS);
 	uint64_t size[PCI_BARS];
 	struct err why = ERR_NONE;
+	int rc;
 
 	if (d->irqs.n_msix == 0 || c->size < PCI_CAP_MSIX_SIZEOF)
 		return VFIO_HIDDEN;
@@ -159,6 +160,10 @@ int vfio_show_msix(struct vfio_device *d, const struct pci_cap *c,
 			 why.text);
 		return VFIO_HIDDEN;
 	}
+	vfio_msix_note(d, cap);
+	rc = vfio_msix_relocate(d, cap, e);
+	if (rc < 0)
+		return rc;
 	vfio_paint(d, c->offset + PCI_MSIX_FLAGS,
 		   PCI_CAP_MSIX_SIZEOF - PCI_MSIX_FLAGS, VFIO_EMU);
 	le16_store(cap + PCI_MSIX_FLAGS,

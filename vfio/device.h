@@ -52,6 +52,13 @@ enum vfio_rom_choice {
 	VFIO_ROM_FILE,
 };
 
+/* Where the guest finds the MSI-X table. */
+enum vfio_msix_reloc {
+	VFIO_RELOC_OFF,	 /* where the hardware has it */
+	VFIO_RELOC_AUTO, /* where it costs least address space */
+	VFIO_RELOC_BAR,
+};
+
 struct vfio_options {
 	/* BDF, sysfs path, "0000:01:00.*" or a socket's path, as given */
 	char host[256];
@@ -67,13 +74,15 @@ struct vfio_options {
 	bool p2p; /* VFIO-DMA-13: the other functions' DMA reaches its BARs */
 	enum vfio_rom_choice rom;
 	char rom_file[256];
+	enum vfio_msix_reloc msix_reloc;
+	uint8_t msix_reloc_bar;
 };
 
 /* "0000:01:00.0,key=value…": spelling only. Unknown keys are named. Keys:
  * allow-no-reset (or =on, =off), cfg-gaps=pass or block, ecap=allow:ID or
  * deny:ID with a hexadecimal ID, any number of times, on-error=stop or report,
  * on-request=stop or report, slot=N or N.F, at=BB:00.F, p2p (or =on, =off),
- * rom=on, off or a file, vf-token=UUID. */
+ * rom=on, off or a file, vf-token=UUID, msix-reloc=auto, off or barN. */
 int vfio_options_parse(const char *text, struct vfio_options *out,
 		       struct err *e);
 /* "/run/card.sock,key=value…", the same keys but vf-token. A comma ends the

@@ -6,6 +6,7 @@
  *     quirks.c   exceptions for functions that are wrong about themselves
  *     bars.c     regions, their maps, accesses that trap
  *     rom.c      the expansion ROM
+ *     relocate.c the MSI-X table at another place than the hardware's
  *     peer.c     BARs for the DMA of the other functions
  *     irqs.c     INTx, MSI and MSI-X between VFIO and KVM
  *     power.c    D-states
@@ -124,6 +125,14 @@ struct vfio_reset {
 	uint64_t done_ns; /* when that was over; 0: never */
 };
 
+/* Where the hardware has its MSI-X table and pending bits. */
+struct vfio_msix_place {
+	unsigned n; /* vectors; 0: the guest sees no MSI-X */
+	uint8_t table_bar, pba_bar;
+	uint64_t table_off, pba_off;
+	bool moved; /* the guest's are elsewhere */
+};
+
 struct vfio_irqs {
 	enum vfio_irq_mode mode;
 	unsigned n_msi, n_msix; /* what VFIO offers; 0: none */
@@ -131,6 +140,7 @@ struct vfio_irqs {
 	bool msix_fixed;	/* NORESIZE: vectors are allocated at once */
 	unsigned msix_room;	/* vectors that the kernel has allocated */
 	int msix_fd[MSIX_MAX];	/* installed in the kernel; -1: none */
+	struct vfio_msix_place place;
 	struct irq_line line;
 	struct msi msi;
 	struct msix msix;
@@ -242,6 +252,16 @@ void vfio_rom_unmap(struct vfio_device *d);
 uint64_t vfio_rom_read(struct vfio_device *d, uint64_t off, unsigned len);
 /* After a reset: the next read asks the device anew. */
 void vfio_rom_forget(struct vfio_device *d);
+
+/* -------- relocate.c -------- */
+
+/* Remember where @cap, the hardware's MSI-X capability, has the table. */
+void vfio_msix_note(struct vfio_device *d, const uint8_t *cap);
+/* If asked to, have the guest's somewhere else: changes @cap and a BAR. */
+int vfio_msix_relocate(struct vfio_device *d, uint8_t *cap, struct err *e);
+/* Is [off, off + len) of BAR @bar in a table that the guest does not use? */
+bool vfio_msix_is_hardware_table(const struct vfio_device *d, unsigned bar,
+				 uint64_t off, unsigned len);
 
 /* -------- peer.c -------- */
 

@@ -325,6 +325,10 @@ int vfio_irqs_open(struct vfio_device *d, struct err *e)
 			 &vfio_msi_ops);
 		d->irqs.has_msi = true;
 	}
+	if (!d->msix_at && d->opt.msix_reloc != VFIO_RELOC_OFF)
+		log_warn("vfio: %s: msix-reloc has no effect: the guest sees "
+			 "no MSI-X",
+			 vfio_name(d));
 	if (!d->msix_at)
 		return 0;
 	rc = msix_init(&d->irqs.msix, &d->pci, &d->vm->irq, d->msix_at,

@@ -71,6 +71,29 @@ static int set_on_request(struct vfio_options *o, const struct opt *p,
 	return 0;
 }
 
+static int set_msix_reloc(struct vfio_options *o, const struct opt *p,
+			  struct err *e)
+{
+	char v[32];
+	int rc = opt_text(p, v, sizeof(v), e);
+
+	if (rc < 0)
+		return rc;
+	if (strcmp(v, "off") == 0) {
+		o->msix_reloc = VFIO_RELOC_OFF;
+	} else if (strcmp(v, "auto") == 0) {
+		o->msix_reloc = VFIO_RELOC_AUTO;
+	} else if (strncmp(v, "bar", 3) == 0 && v[3] >= '0' && v[3] <= '5' &&
+		   v[4] == '\0') {
+		o->msix_reloc = VFIO_RELOC_BAR;
+		o->msix_reloc_bar = (uint8_t)(v[3] - '0');
+	} else {
+		return err_set(e, -EINVAL,
+			       "'%s' is neither auto, off nor bar0 to bar5", v);
+	}
+	return 0;
+}
+
 /* A file of that name is ./on or ./off. */
 static int set_rom(struct vfio_options *o, const struct opt *p, struct err *e)
 {
@@ -78,8 +101,6 @@ static int set_rom(struct vfio_options *o, const struct opt *p, struct err *e)
 
 	if (rc < 0)
 		return rc;
-	if (o->rom_file[0] == '\0')
-		return err_set(e, -EINVAL, "on, off or a file is missing");
 	if (strcmp(o->rom_file, "on") == 0)
 		o->rom = VFIO_ROM_ON;
 	else if (strcmp(o->rom_file, "off") == 0)
@@ -168,6 +189,7 @@ static const struct option {
 	{ "at", set_at },
 	{ "cfg-gaps", set_gaps },
 	{ "ecap", set_ecap },
+	{ "msix-reloc", set_msix_reloc },
 	{ "on-error", set_on_error },
 	{ "on-request", set_on_request },
 	{ "p2p", set_p2p },
@@ -189,6 +211,7 @@ static int set_one(struct vfio_options *o, const struct opt *p, struct err *e)
 	return opt_unknown(p,
 			   "allow-no-reset, at=BB:00.F, cfg-gaps=pass|block, "
 			   "ecap=allow:ID, ecap=deny:ID, "
+			   "msix-reloc=auto|off|barN, "
 			   "on-error=stop|report, on-request=stop|report, p2p, "
 			   "rom=on|off|FILE, slot=N[.F] and vf-token=UUID",
 			   e);

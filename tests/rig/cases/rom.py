@@ -19,6 +19,8 @@ case = Case(
     guest="""
         for d in 01 02; do
             rom=/sys/bus/pci/devices/0000:$d:00.0/rom
+            # no driver has switched memory decode on
+            echo 1 >${rom%rom}enable
             echo 1 >$rom
             mark rom-$d "$(sha256sum <$rom | cut -d' ' -f1) $(wc -c <$rom)"
             mark again-$d "$(sha256sum <$rom | cut -d' ' -f1) $(wc -c <$rom)"

@@ -245,6 +245,23 @@ static void options_are_read(void **state)
 	assert_true(!o.ecap[1].allow && o.ecap[1].id == 0x10);
 	MUST(vfio_options_parse(BDF ",allow-no-reset=off", &o, &why));
 	assert_false(o.allow_no_reset);
+	assert_int_equal(o.rom, VFIO_ROM_ON);
+	MUST(vfio_options_parse(BDF ",rom=off", &o, &why));
+	assert_int_equal(o.rom, VFIO_ROM_OFF);
+	MUST(vfio_options_parse(BDF ",rom=off,rom=on", &o, &why));
+	assert_int_equal(o.rom, VFIO_ROM_ON);
+	MUST(vfio_options_parse(BDF ",rom=./off", &o, &why));
+	assert_int_equal(o.rom, VFIO_ROM_FILE);
+	assert_string_equal(o.rom_file, "./off");
+	assert_int_equal(o.msix_reloc, VFIO_RELOC_OFF);
+	MUST(vfio_options_parse(BDF ",msix-reloc=bar5", &o, &why));
+	assert_int_equal(o.msix_reloc, VFIO_RELOC_BAR);
+	assert_int_equal(o.msix_reloc_bar, 5);
+	MUST(vfio_options_parse(BDF ",msix-reloc=auto", &o, &why));
+	assert_int_equal(o.msix_reloc, VFIO_RELOC_AUTO);
+	MUST(vfio_options_parse(BDF ",msix-reloc=auto,msix-reloc=off", &o,
+				&why));
+	assert_int_equal(o.msix_reloc, VFIO_RELOC_OFF);
 }
 
 static void wrong_options_are_named(void **state)
@@ -258,6 +275,11 @@ static void wrong_options_are_named(void **state)
 		  BDF ": cfg-gaps: 'maybe' is neither pass nor block" },
 		{ BDF ",allow-no-reset=2",
 		  BDF ": allow-no-reset: '2' is neither on nor off" },
+		{ BDF ",rom=", BDF ": rom: 'rom' needs a value" },
+		{ BDF ",msix-reloc=bar6",
+		  BDF ": msix-reloc: 'bar6' is neither" },
+		{ BDF ",msix-reloc=bar12", "'bar12' is neither auto, off nor" },
+		{ BDF ",msix-reloc=2", "'2' is neither auto, off nor bar0" },
 		{ BDF ",ecap=10000", "allow:ID nor deny:ID" },
 		{ BDF ",ecap=allow:", "allow:ID nor deny:ID" },
 		{ BDF ",ecap=allow:12345", "allow:ID nor deny:ID" },
