@@ -61,6 +61,15 @@ struct arch_boot {
 enum { ARCH_BOOT_SCRATCH = 65536 };
 int arch_vcpu_boot(struct vcpu *c, const struct arch_boot *b, struct err *e);
 
+/* -------- a restart: see vmm/restart.h -------- */
+
+/* All vCPUs are there and none has run: remember what KVM holds of them and of
+ * the interrupt controllers. Freed by arch_vm_close. */
+int arch_keep_power_on(struct vm *vm, struct err *e);
+/* As it was then; no vCPU runs. */
+int arch_recall_irqchip(struct vm *vm, struct err *e);
+int arch_recall_cpu(struct vcpu *c, struct err *e);
+
 /* An exit that vcpu.c does not know. Returns true to go on; false after
  * vm_stop. */
 bool arch_vcpu_exit(struct vcpu *c);

@@ -11,6 +11,8 @@
 
 #include "vmm/base/sys.h"
 
+enum { READY_MAX = 64, NS_PER_MS = 1000000 };
+
 static void woken(struct loop_fd *f, uint32_t events)
 {
 	sys_eventfd_drain(f->fd);
@@ -76,23 +78,59 @@ void loop_remove(struct loop *l, struct loop_fd *f)
 	f->listed = false;
 }
 
-int loop_run(struct loop *l, struct err *e)
+/* Wait for one event, at most @ms milliseconds (-1: for ever), and handle it.
+ * Returns how many there were. */
+static int handle_one(struct loop *l, int ms, struct err *e)
 {
 	struct epoll_event ev;
 	struct loop_fd *f;
 	int rc;
 
-	/* Pairs with the release in loop_stop. */
-	while (!atomic_load_explicit(&l->stop, memory_order_acquire)) {
-		rc = sys_epoll_wait(l->epfd, &ev, 1, -1);
-		if (rc < 0)
-			return err_sys(e, rc, "event loop: cannot wait");
-		if (rc == 0)
-			continue;
-		f = (struct loop_fd *)(uintptr_t)ev.data.u64;
-		f->handler(f, ev.events);
-	}
-	return 0;
+	rc = sys_epoll_wait(l->epfd, &ev, 1, ms);
+	if (rc < 0)
+		return err_sys(e, rc, "event loop: cannot wait");
+	if (rc == 0)
+		return 0;
+	f = (struct loop_fd *)(uintptr_t)ev.data.u64;
+	f->handler(f, ev.events);
+	return 1;
+}
+
+static bool stopped(struct loop *l)
+{
+	/* Pairs with the release in loop_leave. */
+	return atomic_load_explicit(&l->stop, memory_order_acquire);
+}
+
+int loop_run(struct loop *l, struct err *e)
+{
+	int rc = 0;
+
+	while (rc >= 0 && !stopped(l))
+		rc = handle_one(l, -1, e);
+	return rc < 0 ? rc : 0;
+}
+
+/* What is always ready must not keep us here. */
+static int handle_ready(struct loop *l, struct err *e)
+{
+	int rc = 1;
+
+	for (unsigned i = 0; i < READY_MAX && rc > 0 && !stopped(l); i++)
+		rc = handle_one(l, 0, e);
+	return rc < 0 ? rc : 0;
+}
+
+int loop_run_for(struct loop *l, unsigned ms, struct err *e)
+{
+	uint64_t now = sys_now_ns(), end = now + (uint64_t)ms * NS_PER_MS;
+	int rc = 0;
+
+	if (ms == 0)
+		return handle_ready(l, e);
+	for (; rc >= 0 && now < end && !stopped(l); now = sys_now_ns())
+		rc = handle_one(l, (int)((end - now) / NS_PER_MS + 1), e);
+	return rc < 0 ? rc : 0;
 }
 
 void loop_stop(struct loop *l)
@@ -102,9 +140,19 @@ void loop_stop(struct loop *l)
 	atomic_compare_exchange_strong_explicit(
 		&l->stop_ns, &never, sys_now_ns(), memory_order_relaxed,
 		memory_order_relaxed);
+	loop_leave(l);
+}
+
+void loop_leave(struct loop *l)
+{
 	atomic_store_explicit(&l->stop, true, memory_order_release);
 	if (l->wake_fd >= 0)
 		sys_eventfd_signal(l->wake_fd);
+}
+
+void loop_again(struct loop *l)
+{
+	atomic_store_explicit(&l->stop, false, memory_order_relaxed);
 }
 
 uint64_t loop_stopped_at(struct loop *l)

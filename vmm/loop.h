@@ -51,4 +51,14 @@ void loop_stop(struct loop *l);
 /* When that was first called; 0: not yet. Any thread. */
 uint64_t loop_stopped_at(struct loop *l);
 
+/* -------- a pause in which the program goes on -------- */
+
+/* As loop_stop, but loop_again will follow: nobody shall hurry. */
+void loop_leave(struct loop *l);
+/* Main thread, outside of loop_run: undo what loop_leave did. */
+void loop_again(struct loop *l);
+/* Run handlers for @ms milliseconds, or of what there is already if that is 0;
+ * until loop_stop at the latest. Main thread, outside of loop_run. */
+int loop_run_for(struct loop *l, unsigned ms, struct err *e);
+
 #endif

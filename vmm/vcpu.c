@@ -20,6 +20,8 @@
 #include "vmm/trace.h"
 #include "vmm/vm.h"
 
+enum { MAX_PARTS = 64 };
+
 static int vcpu_build(struct vcpu *c, size_t run_size, struct err *e)
 {
 	void *run;
@@ -87,13 +89,21 @@ static void run(struct vcpu *c)
 
 /* The result of a port or MMIO read is in the run page; KVM puts it into the
  * guest's register at the next entry. Enter once more, without running, so
- * that the registers are whole when someone looks at them. */
+ * that the registers are whole when someone looks at them. An access wider than
+ * 8 bytes, or a string, has more parts, each an exit, which go nowhere: after a
+ * restart they would not be this guest's any more. A string that is longer than
+ * that ends when its registers are written then. */
 static void complete(struct vcpu *c)
 {
+	int rc = 0;
+
 	__atomic_store_n(&c->run->immediate_exit, 1, __ATOMIC_RELAXED);
-	if (c->run->exit_reason == KVM_EXIT_IO ||
-	    c->run->exit_reason == KVM_EXIT_MMIO)
-		sys_ioctl_num(c->fd, KVM_RUN, 0);
+	for (unsigned i = 0; i < MAX_PARTS && rc >= 0; i++) {
+		if (c->run->exit_reason != KVM_EXIT_IO &&
+		    c->run->exit_reason != KVM_EXIT_MMIO)
+			return;
+		rc = sys_ioctl_num(c->fd, KVM_RUN, 0);
+	}
 }
 
 static void *vcpu_thread(void *arg)
@@ -118,6 +128,7 @@ int vcpu_start(struct vcpu *c, struct err *e)
 	 * sees either a thread it can signal, or one that has not begun and
 	 * will find stopping set. */
 	pthread_mutex_lock(&c->vm->stop_lock);
+	__atomic_store_n(&c->run->immediate_exit, 0, __ATOMIC_RELAXED);
 	rc = -pthread_create(&c->thread, NULL, vcpu_thread, c);
 	c->started = c->running = rc == 0;
 	pthread_mutex_unlock(&c->vm->stop_lock);

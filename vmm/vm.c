@@ -261,11 +261,26 @@ const char *vm_end_name(enum vm_end end)
 	return names[end];
 }
 
+static bool is_guests(enum vm_end end)
+{
+	return end == VM_POWERED_OFF || end == VM_REBOOTED ||
+	       end == VM_DEBUG_EXIT || end == VM_CRASHED;
+}
+
+/* What another vCPU does after the guest's reset would not have come on a real
+ * machine; the host's time limit must not be lost. */
+static bool counts(const struct vm *vm, enum vm_end end)
+{
+	if (vm->stop.end == VM_REBOOTED && vm->restarts)
+		return !is_guests(end);
+	return vm->stop.end == VM_RUNNING;
+}
+
 void vm_stop(struct vm *vm, enum vm_end end, int code, const struct err *e)
 {
 	assert(end != VM_RUNNING);
 	pthread_mutex_lock(&vm->stop_lock);
-	if (vm->stop.end == VM_RUNNING) {
+	if (counts(vm, end)) {
 		vm->stop.end = end;
 		vm->stop.code = code;
 		if (e)
@@ -275,7 +290,10 @@ void vm_stop(struct vm *vm, enum vm_end end, int code, const struct err *e)
 		atomic_store(&vm->stopping, true);
 		for (unsigned i = 0; i < vm->n_vcpus; i++)
 			vcpu_kick(&vm->vcpus[i]);
-		loop_stop(&vm->loop);
+		if (end == VM_REBOOTED && vm->restarts)
+			loop_leave(&vm->loop);
+		else
+			loop_stop(&vm->loop);
 	}
 	pthread_mutex_unlock(&vm->stop_lock);
 }

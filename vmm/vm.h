@@ -42,7 +42,7 @@ struct vm_caps {
 	bool memory_fault;    /* KVM_CAP_MEMORY_FAULT_INFO */
 };
 
-/* Why the VM ended; the first one stays. */
+/* Why the VM ended; the first one stays, but see vm_stop. */
 enum vm_end {
 	VM_RUNNING,
 	VM_POWERED_OFF, /* status 0 */
@@ -82,6 +82,9 @@ struct vm {
 	struct vm_stop stop;
 	atomic_bool stopping;
 	counter first_run_ns; /* sys_now_ns before the first KVM_RUN; 0: none */
+	/* A reboot of the guest is followed by vm_again, see restart.h. Set
+	 * before vm_start. */
+	bool restarts;
 
 	/* Called on a vCPU thread when KVM_RUN failed with EFAULT or
 	 * KVM_EXIT_MEMORY_FAULT at @gpa: the owner of a device window there
@@ -111,8 +114,9 @@ int vm_create_cpus(struct vm *vm, unsigned n, struct err *e);
  * none runs any more. */
 int vm_start(struct vm *vm, struct err *e);
 
-/* End the VM: the first reason stays, vCPUs are kicked, the loop stops. Any
- * thread. @e (copied) may be NULL where the end needs no words. */
+/* End the VM: the first reason stays (a reboot, if the VM restarts then, gives
+ * way to what the host wants), vCPUs are kicked, the loop stops. Any thread.
+ * @e (copied) may be NULL where the end needs no words. */
 void vm_stop(struct vm *vm, enum vm_end end, int code, const struct err *e);
 bool vm_stopping(struct vm *vm);
 /* "powered off" */

@@ -210,6 +210,7 @@ struct ioeventfd;
 struct vm_obj {
 	struct obj o;
 	bool irqchip, x2apic_format, has_vfio_device;
+	struct kvm_irqchip chip[3]; /* by id */
 	struct vcpu_obj *vcpus[MAX_FAKE_VCPUS];
 	unsigned n_vcpus;
 	struct slot *slots;

@@ -212,6 +212,9 @@ unsigned fake_kvm_ioeventfds(void);
 const void *fake_kvm_vcpu_state(unsigned index, unsigned long cmd);
 /* The value of an MSR that KVM_SET_MSRS set; -1 if it was not. */
 int64_t fake_kvm_msr(unsigned index, uint32_t msr);
+/* KVM_SET_MSRS stops at this one from now on; KVM_GET_MSRS at that one. */
+void fake_kvm_msr_refuse(uint32_t msr);
+void fake_kvm_msr_absent(uint32_t msr);
 
 /* -------- PCI functions and VFIO -------- */
 

@@ -203,7 +203,23 @@ static long vm_create_irqchip(struct vm_obj *vm)
 	if (vm->n_vcpus != 0)
 		return -EINVAL;
 	vm->irqchip = true;
+	for (unsigned i = 0; i < ARRAY_LEN(vm->chip); i++)
+		vm->chip[i].chip_id = i;
 	vm_default_routes(vm);
+	return 0;
+}
+
+static long vm_chip_state(struct vm_obj *vm, unsigned long cmd,
+			  struct kvm_irqchip *c)
+{
+	if (!vm->irqchip)
+		return -ENXIO;
+	if (c->chip_id >= ARRAY_LEN(vm->chip))
+		return -EINVAL;
+	if (cmd == KVM_GET_IRQCHIP)
+		*c = vm->chip[c->chip_id];
+	else
+		vm->chip[c->chip_id] = *c;
 	return 0;
 }
 
@@ -309,7 +325,7 @@ static long vm_ioctl(struct vm_obj *vm, unsigned long cmd, unsigned long arg)
 		return vm->irqchip ? 0 : -ENOENT;
 	case KVM_SET_IRQCHIP:
 	case KVM_GET_IRQCHIP:
-		return vm->irqchip ? 0 : -ENXIO;
+		return vm_chip_state(vm, cmd, (void *)arg);
 	case KVM_SET_TSC_KHZ:
 	case KVM_SET_CLOCK:
 		return 0;

@@ -12,10 +12,11 @@
 
 #include "tests/fakes/fake.h"
 
-enum { MAX_CPUID = 256 };
+enum { MAX_CPUID = 256, MAX_IO_MSRS = 256, NO_MSR = 0xffffffff };
 
 static fake_run_fn *run_fn;
 static void *run_arg;
+static uint32_t refused_msr, absent_msr;
 
 static int halt(struct kvm_run *run, unsigned index, void *arg)
 {
@@ -26,6 +27,7 @@ void vcpu_reset(void)
 {
 	run_fn = halt;
 	run_arg = NULL;
+	refused_msr = absent_msr = NO_MSR;
 }
 
 static void vcpu_gone(struct obj *o)
@@ -102,29 +104,50 @@ static size_t state_size(unsigned long cmd, const void *arg)
 	return _IOC_SIZE(cmd);
 }
 
-static long state_set(struct vcpu_obj *c, unsigned long cmd, const void *arg)
+static void state_store(struct vcpu_obj *c, unsigned long key, const void *data,
+			size_t n)
 {
-	struct vcpu_state *s = state_find(c, cmd);
-	size_t n;
+	struct vcpu_state *s = state_find(c, key);
 
-	if ((cmd == KVM_SET_CPUID2 || cmd == KVM_SET_MSRS) &&
-	    *(const uint32_t *)arg > MAX_CPUID)
-		return -E2BIG;
-	n = state_size(cmd, arg);
 	if (!s) {
 		s = xalloc(sizeof(*s));
-		s->cmd = cmd;
+		s->cmd = key;
 		s->next = c->states;
 		c->states = s;
 	}
 	free(s->data);
 	s->data = xalloc(n);
-	memcpy(s->data, arg, n);
-	return cmd == KVM_SET_MSRS ? *(const uint32_t *)arg : 0;
+	memcpy(s->data, data, n);
+}
+
+static long state_set(struct vcpu_obj *c, unsigned long cmd, const void *arg)
+{
+	if (cmd == KVM_SET_CPUID2 && *(const uint32_t *)arg > MAX_CPUID)
+		return -E2BIG;
+	state_store(c, cmd, arg, state_size(cmd, arg));
+	return 0;
+}
+
+/* Each MSR is a state of its own. */
+#define MSR_KEY(index) (1ul << 40 | (index))
+
+static long msrs_set(struct vcpu_obj *c, const struct kvm_msrs *m)
+{
+	if (m->nmsrs >= MAX_IO_MSRS)
+		return -E2BIG;
+	state_store(c, KVM_SET_MSRS, m, state_size(KVM_SET_MSRS, m));
+	for (uint32_t i = 0; i < m->nmsrs; i++) {
+		if (m->entries[i].index == refused_msr)
+			return i;
+		state_store(c, MSR_KEY(m->entries[i].index),
+			    &m->entries[i].data, sizeof(uint64_t));
+	}
+	return m->nmsrs;
 }
 
 /* The state after reset, as far as anyone reads it. */
-static void state_default(unsigned long cmd, void *arg)
+static void state_default(const struct vcpu_obj *c, unsigned long cmd,
+			  void *arg)
 {
 	struct kvm_sregs *s = arg;
 
@@ -141,6 +164,12 @@ static void state_default(unsigned long cmd, void *arg)
 	} else if (cmd == KVM_GET_REGS) {
 		((struct kvm_regs *)arg)->rip = 0xfff0;
 		((struct kvm_regs *)arg)->rflags = 2;
+	} else if (cmd == KVM_GET_XCRS) {
+		((struct kvm_xcrs *)arg)->nr_xcrs = 1;
+		((struct kvm_xcrs *)arg)->xcrs[0].value = 1;
+	} else if (cmd == KVM_GET_MP_STATE && c->index != 0) {
+		((struct kvm_mp_state *)arg)->mp_state =
+			KVM_MP_STATE_UNINITIALIZED;
 	}
 }
 
@@ -160,10 +189,15 @@ static const struct {
 
 static long msrs_get(struct vcpu_obj *c, struct kvm_msrs *m)
 {
+	if (m->nmsrs >= MAX_IO_MSRS)
+		return -E2BIG;
 	for (uint32_t i = 0; i < m->nmsrs; i++) {
-		int64_t v = fake_kvm_msr(c->index, m->entries[i].index);
+		const struct vcpu_state *s =
+			state_find(c, MSR_KEY(m->entries[i].index));
 
-		m->entries[i].data = v < 0 ? 0 : (uint64_t)v;
+		if (m->entries[i].index == absent_msr)
+			return i;
+		m->entries[i].data = s ? *(const uint64_t *)s->data : 0;
 	}
 	return m->nmsrs;
 }
@@ -181,12 +215,13 @@ long vcpu_ioctl(struct vcpu_obj *c, unsigned long cmd, unsigned long arg)
 		if (s)
 			memcpy((void *)arg, s->data, _IOC_SIZE(cmd));
 		else
-			state_default(cmd, (void *)arg);
+			state_default(c, cmd, (void *)arg);
 		return 0;
 	}
 	switch (cmd) {
-	case KVM_SET_CPUID2:
 	case KVM_SET_MSRS:
+		return msrs_set(c, (const void *)arg);
+	case KVM_SET_CPUID2:
 	case KVM_X86_SETUP_MCE:
 		return state_set(c, cmd, (const void *)arg);
 	case KVM_GET_MSRS:
@@ -250,11 +285,17 @@ const void *fake_kvm_vcpu_state(unsigned index, unsigned long cmd)
 
 int64_t fake_kvm_msr(unsigned index, uint32_t msr)
 {
-	const struct kvm_msrs *m = fake_kvm_vcpu_state(index, KVM_SET_MSRS);
+	const uint64_t *v = fake_kvm_vcpu_state(index, MSR_KEY(msr));
 
-	for (uint32_t i = 0; m && i < m->nmsrs; i++) {
-		if (m->entries[i].index == msr)
-			return (int64_t)m->entries[i].data;
-	}
-	return -1;
+	return v ? (int64_t)*v : -1;
+}
+
+void fake_kvm_msr_refuse(uint32_t msr)
+{
+	refused_msr = msr;
+}
+
+void fake_kvm_msr_absent(uint32_t msr)
+{
+	absent_msr = msr;
 }

@@ -299,6 +299,7 @@ int main(int argc, char **argv)
 	run_cases(memory_cases, &passed, &failed);
 	run_cases(interrupt_cases, &passed, &failed);
 	run_cases(pci_cases, &passed, &failed);
+	run_cases(reboot_cases, &passed, &failed);
 	printf("%u passed, %u failed\n", passed, failed);
 	return failed ? 1 : 0;
 }

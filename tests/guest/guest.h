@@ -79,6 +79,6 @@ struct guest_case {
 void guest_check(bool ok, const char *what, const char *file, int line);
 
 extern const struct guest_case exit_cases[], interrupt_cases[], memory_cases[],
-	pci_cases[];
+	pci_cases[], reboot_cases[];
 
 #endif

@@ -25,6 +25,7 @@ void arch_vm_close(struct vm *vm)
 		return;
 	free(x->supported);
 	free(x->build);
+	x86_power_on_free(x->power_on);
 	free(x);
 	vm->arch = NULL;
 }

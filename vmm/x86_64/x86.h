@@ -16,10 +16,11 @@ enum { X86_MAX_CPUID = 256 };
 
 /* vm->arch */
 struct x86_vm {
-	struct kvm_cpuid2 *supported; /* KVM_GET_SUPPORTED_CPUID */
-	struct kvm_cpuid2 *build;     /* room for one vCPU's copy */
-	bool amd;		      /* or Hygon, which is the same here */
-	unsigned phys_bits;	      /* KVM's, before vm->phys_bits_cap */
+	struct kvm_cpuid2 *supported;  /* KVM_GET_SUPPORTED_CPUID */
+	struct kvm_cpuid2 *build;      /* room for one vCPU's copy */
+	bool amd;		       /* or Hygon, which is the same here */
+	unsigned phys_bits;	       /* KVM's, before vm->phys_bits_cap */
+	struct x86_power_on *power_on; /* NULL: not kept */
 };
 
 /* What CPUID must say about one vCPU beyond what KVM says about all. */
@@ -42,6 +43,10 @@ int x86_cpuid_build(const struct kvm_cpuid2 *from, const struct x86_cpu *cpu,
 /* The entry of @function and @index, or NULL. */
 const struct kvm_cpuid_entry2 *
 x86_cpuid_find(const struct kvm_cpuid2 *c, uint32_t function, uint32_t index);
+
+/* -------- power_on.c -------- */
+
+void x86_power_on_free(struct x86_power_on *p); /* NULL is ok */
 
 /* -------- msr.c -------- */
 
