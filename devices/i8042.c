@@ -167,6 +167,21 @@ static const struct region_ops command_ops = {
 	.write = command_write,
 };
 
+static void power_on(struct i8042 *k)
+{
+	k->control = CONTROL_SYSTEM;
+	k->output = 0;
+	k->full = k->last_was_command = false;
+	k->pending = 0;
+}
+
+void i8042_reset(struct i8042 *k)
+{
+	pthread_mutex_lock(&k->lock);
+	power_on(k);
+	pthread_mutex_unlock(&k->lock);
+}
+
 int i8042_open(struct i8042 *k, struct vm *vm, struct err *e)
 {
 	int rc;
@@ -182,8 +197,8 @@ int i8042_open(struct i8042 *k, struct vm *vm, struct err *e)
 				    .size = 1 },
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 		.vm = vm,
-		.control = CONTROL_SYSTEM,
 	};
+	power_on(k);
 	k->data_region.lock = &k->lock;
 	k->command_region.lock = &k->lock;
 	rc = bus_add(&vm->pio, &k->data_region, e);

@@ -32,6 +32,8 @@ struct i8042 {
 };
 
 int i8042_open(struct i8042 *k, struct vm *vm, struct err *e);
+/* As at power-on. */
+void i8042_reset(struct i8042 *k);
 /* After the vCPUs were joined; safe if zeroed, and twice. */
 void i8042_close(struct i8042 *k);
 

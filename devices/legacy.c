@@ -51,6 +51,12 @@ int legacy_open(struct legacy_ports *l, struct vm *vm,
 	return rc;
 }
 
+void legacy_reset(struct legacy_ports *l)
+{
+	i8042_reset(&l->i8042);
+	power_reset(&l->power);
+}
+
 void legacy_close(struct legacy_ports *l)
 {
 	if (!l->vm)

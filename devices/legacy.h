@@ -36,6 +36,8 @@ struct legacy_config {
 
 int legacy_open(struct legacy_ports *l, struct vm *vm,
 		const struct legacy_config *c, struct err *e);
+/* As at power-on; those not named in legacy.c hold no state. */
+void legacy_reset(struct legacy_ports *l);
 /* After the vCPUs were joined; safe half-built, zeroed, and twice. */
 void legacy_close(struct legacy_ports *l);
 

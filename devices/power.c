@@ -91,6 +91,13 @@ int power_open(struct power *p, struct vm *vm, uint16_t port, uint8_t s5_type,
 	return rc;
 }
 
+void power_reset(struct power *p)
+{
+	pthread_mutex_lock(&p->lock);
+	p->control = p->status = 0;
+	pthread_mutex_unlock(&p->lock);
+}
+
 void power_close(struct power *p)
 {
 	if (p->vm)

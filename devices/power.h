@@ -2,7 +2,7 @@
  *
  * Three ports of a hardware-reduced ACPI machine: sleep control, sleep status
  * and reset. Writing the S5 type with SLP_EN powers off, writing the reset
- * value reboots; either ends the VM.
+ * value reboots; either stops the VM.
  *
  * Not modelled: other sleep states. A guest that enters one although the DSDT
  * offers none is woken at once.
@@ -30,6 +30,8 @@ struct power {
  * @reset_value what the FADT says. */
 int power_open(struct power *p, struct vm *vm, uint16_t port, uint8_t s5_type,
 	       uint8_t reset_value, struct err *e);
+/* As at power-on. */
+void power_reset(struct power *p);
 /* After the vCPUs were joined; safe if zeroed, and twice. */
 void power_close(struct power *p);
 

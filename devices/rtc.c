@@ -217,6 +217,20 @@ static const struct region_ops rtc_ops = {
 	.write = rtc_write,
 };
 
+static void power_on(struct rtc *r)
+{
+	r->index = 0;
+	r->ram[RTC_A] = RTC_A_DEFAULT;
+	r->ram[RTC_B] = RTC_B_24H;
+}
+
+void rtc_reset(struct rtc *r)
+{
+	pthread_mutex_lock(&r->lock);
+	power_on(r);
+	pthread_mutex_unlock(&r->lock);
+}
+
 int rtc_open(struct rtc *r, struct vm *vm, struct err *e)
 {
 	*r = (struct rtc){
@@ -225,8 +239,8 @@ int rtc_open(struct rtc *r, struct vm *vm, struct err *e)
 			    .base = RTC_PORT,
 			    .size = RTC_PORTS },
 		.lock = PTHREAD_MUTEX_INITIALIZER,
-		.ram = { [RTC_A] = RTC_A_DEFAULT, [RTC_B] = RTC_B_24H },
 	};
+	power_on(r);
 	r->region.lock = &r->lock;
 	return bus_add(&vm->pio, &r->region, e);
 }

@@ -35,6 +35,9 @@ struct rtc {
 
 /* On @vm's port bus. */
 int rtc_open(struct rtc *r, struct vm *vm, struct err *e);
+/* The index and the control registers as at power-on. Time and RAM live on a
+ * battery and stay. */
+void rtc_reset(struct rtc *r);
 /* After the vCPUs were joined; safe if zeroed, and twice. */
 void rtc_close(struct rtc *r, struct vm *vm);
 

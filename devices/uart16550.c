@@ -284,6 +284,27 @@ static void uart_write(struct region *r, uint64_t off, unsigned len, uint64_t v)
 
 /* -------- what the board sees -------- */
 
+/* The chip's master reset clears all but the receiver's and the divisor's
+ * registers (PC16550D, table I); firmware sets those. Input that the console
+ * could not deliver still waits for somebody who reads. */
+static void power_on(struct uart16550 *u)
+{
+	u->ier = u->fcr = u->mcr = u->scr = u->msr_delta = 0;
+	u->lcr = UART_LCR_WLEN8;
+	u->dll = 1; /* 115200 baud */
+	u->dlm = 0;
+	u->head = u->count = 0;
+	u->thr_pending = false;
+}
+
+void uart16550_reset(struct uart16550 *u)
+{
+	pthread_mutex_lock(&u->lock);
+	power_on(u);
+	update_line(u);
+	pthread_mutex_unlock(&u->lock);
+}
+
 static const struct region_ops uart_ops = {
 	.read = uart_read,
 	.write = uart_write,
@@ -303,9 +324,8 @@ int uart16550_open(struct uart16550 *u, struct vm *vm, struct console *console,
 		.console = console,
 		.wire = { .take = take },
 		.gsi = gsi,
-		.dll = 1, /* 115200 baud, as firmware leaves it */
-		.lcr = UART_LCR_WLEN8,
 	};
+	power_on(u);
 	u->region.lock = &u->lock;
 	u->vm = vm;
 	rc = bus_add(&vm->pio, &u->region, e);

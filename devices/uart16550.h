@@ -45,6 +45,8 @@ struct uart16550 {
 /* On the port bus at @port. @console and @vm are borrowed. */
 int uart16550_open(struct uart16550 *u, struct vm *vm, struct console *console,
 		   uint16_t port, unsigned gsi, struct err *e);
+/* All registers as at power-on, the line low; what the console holds stays. */
+void uart16550_reset(struct uart16550 *u);
 /* After the vCPUs were joined; safe if zeroed, and twice. */
 void uart16550_close(struct uart16550 *u);
 
