@@ -346,12 +346,16 @@ static void forget_bars(struct pci_device *d)
 	pci_bars_update(d);
 }
 
-/* From a clean slate, so that assigning twice is the same as once. */
+/* From a clean slate, so that assigning twice is the same as once. Firmware is
+ * the first to touch anything: what is there now is there at power-on. */
 static void begin(struct pci_host *h)
 {
-	for (unsigned i = 0; i < ARRAY_LEN(h->root); i++)
-		if (h->root[i])
-			forget_bars(h->root[i]);
+	for (unsigned i = 0; i < ARRAY_LEN(h->root); i++) {
+		if (!h->root[i])
+			continue;
+		pci_config_keep(h->root[i]);
+		forget_bars(h->root[i]);
+	}
 	for (unsigned i = 0; i < h->n_ports; i++)
 		for (unsigned f = 0; f < PCI_FUNCTIONS; f++)
 			if (h->ports[i]->child[f])

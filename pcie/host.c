@@ -317,6 +317,34 @@ void pci_host_close(struct pci_host *h)
 	h->vm = NULL;
 }
 
+/* -------- reset of the machine -------- */
+
+static void reset_doors(struct pci_host *h)
+{
+	pthread_mutex_lock(&h->cf8_lock);
+	h->cf8_latch = 0;
+	h->reset_control = 0;
+	pthread_mutex_unlock(&h->cf8_lock);
+}
+
+static void reset_bridge(struct pci_host *h, struct pci_device *d)
+{
+	pthread_mutex_lock(&d->lock);
+	pci_config_recall(d);
+	if (d == &h->bridge)
+		ecam_follow(h);
+	pthread_mutex_unlock(&d->lock);
+}
+
+void pci_host_reset(struct pci_host *h)
+{
+	for (unsigned i = 0; i < h->n_ports; i++)
+		pci_port_reset(h->ports[i]);
+	reset_bridge(h, &h->bridge);
+	reset_bridge(h, &h->lpc);
+	reset_doors(h);
+}
+
 static const struct pci_ops bridge_ops = {
 	.config_write = bridge_config_write,
 };

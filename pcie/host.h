@@ -78,6 +78,11 @@ void pci_demand_add(struct pci_demand *q, const struct pci_port *p);
  * does not fit. VFIO-KVM-18, VFIO-BAR-17. */
 int pci_host_assign(struct pci_host *h, struct err *e);
 
+/* Reset of the machine, no vCPU runs: ports and bridges as they were before
+ * pci_host_assign, which is to follow. What is below ports was reset by those
+ * whose it is, since that can fail and take long; no BAR decodes. */
+void pci_host_reset(struct pci_host *h);
+
 /* The function that answers to bus:devfn now, or NULL. */
 struct pci_device *pci_host_find(struct pci_host *h, uint8_t bus,
 				 uint8_t devfn);

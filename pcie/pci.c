@@ -116,6 +116,16 @@ void pci_config_set_writable(struct pci_device *d, unsigned off, unsigned len,
 	le_store(d->writable + off, len, mask);
 }
 
+void pci_config_keep(struct pci_device *d)
+{
+	memcpy(d->power_on, d->config, sizeof(d->power_on));
+}
+
+void pci_config_recall(struct pci_device *d)
+{
+	memcpy(d->config, d->power_on, sizeof(d->config));
+}
+
 void pci_config_store(struct pci_device *d, unsigned off, unsigned len,
 		      uint32_t v)
 {

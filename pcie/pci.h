@@ -112,6 +112,7 @@ struct pci_device {
 	uint8_t config[PCIE_CONFIG_SIZE];
 	uint8_t writable[PCIE_CONFIG_SIZE];
 	uint8_t w1c[PCIE_CONFIG_SIZE];
+	uint8_t power_on[PCIE_CONFIG_SIZE]; /* pci_config_keep's */
 	unsigned config_size; /* 256 or 4096: beyond it all ones */
 
 	struct pci_bar bars[PCI_BARS + 1];
@@ -151,6 +152,10 @@ void pci_config_set(struct pci_device *d, unsigned off, unsigned len,
 		    uint32_t v);
 void pci_config_set_writable(struct pci_device *d, unsigned off, unsigned len,
 			     uint32_t mask);
+/* For functions on the root bus, which are all ours: remember the bytes, and
+ * bring them back. */
+void pci_config_keep(struct pci_device *d);
+void pci_config_recall(struct pci_device *d);
 /* React to bytes that changed: BAR registers and command (pci_bars_update),
  * MSI and MSI-X control. */
 void pci_config_changed(struct pci_device *d, unsigned off, unsigned len);

@@ -466,6 +466,19 @@ void pci_port_assign(struct pci_port *p, const struct pci_windows *w)
 	pthread_mutex_unlock(&d->lock);
 }
 
+/* -------- reset of the machine -------- */
+
+void pci_port_reset(struct pci_port *p)
+{
+	struct pci_device *d = &p->dev;
+
+	pthread_mutex_lock(&d->lock);
+	pci_config_recall(d);
+	p->in_reset = in_reset(p);
+	follow(p);
+	pthread_mutex_unlock(&d->lock);
+}
+
 static const struct pci_ops port_ops = {
 	.config_write = port_config_write,
 };

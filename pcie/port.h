@@ -57,5 +57,8 @@ uint8_t pci_port_subordinate(const struct pci_port *p);
 /* Firmware's assignment: the slot's number for the bus below, and windows, size
  * 0 closes one; decode and bus mastering go on. */
 void pci_port_assign(struct pci_port *p, const struct pci_windows *w);
+/* Reset of the machine: the port's own registers as pci_config_keep found
+ * them; the functions below were reset before. */
+void pci_port_reset(struct pci_port *p);
 
 #endif
