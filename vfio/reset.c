@@ -205,10 +205,31 @@ int vfio_reset_verify(struct vfio_device *d, struct err *e)
 
 /* -------- after -------- */
 
+/* The kernel saves these before its reset and writes them back after it, as the
+ * last driver left them (pci_save_pcie_state). */
+static void recall_control(struct vfio_device *d)
+{
+	uint16_t flags, v;
+
+	if (!d->pcie || d->dev->raw)
+		return;
+	flags = le16_load(d->seen + d->pcie + PCI_EXP_FLAGS);
+	v = le16_load(d->seen + d->pcie + PCI_EXP_DEVCTL);
+	(void)vfio_config_put(d, d->pcie + PCI_EXP_DEVCTL, 2,
+			      v & ~(uint32_t)PCI_EXP_DEVCTL_BCR_FLR);
+	/* version 1 ends before the second set of registers */
+	if ((flags & PCI_EXP_FLAGS_VERS) < 2)
+		return;
+	v = le16_load(d->seen + d->pcie + PCI_EXP_DEVCTL2);
+	(void)vfio_config_put(d, d->pcie + PCI_EXP_DEVCTL2, 2, v);
+}
+
 void vfio_reset_like_new(struct vfio_device *d)
 {
 	memcpy(d->pci.config, d->power_on, sizeof(d->power_on));
 	d->pci.powered = true;
+	if (d->reset.why == VFIO_RESET_PLATFORM)
+		recall_control(d);
 	for (unsigned i = 0; i < PCI_BARS; i++)
 		(void)vfio_config_put(d, PCI_BASE_ADDRESS_0 + 4 * i, 4, 0);
 	for (unsigned i = 0; i < PCI_BARS; i++)
