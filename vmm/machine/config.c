@@ -129,6 +129,17 @@ static int set_console(struct config *c, const char *v, struct err *e)
 	return console_check(v, e);
 }
 
+static int set_on_reboot(struct config *c, const char *v, struct err *e)
+{
+	if (strcmp(v, "exit") == 0)
+		c->on_reboot = CONFIG_REBOOT_EXIT;
+	else if (strcmp(v, "reset") == 0)
+		c->on_reboot = CONFIG_REBOOT_RESET;
+	else
+		return err_set(e, -EINVAL, "'%s' is not exit or reset", v);
+	return 0;
+}
+
 static int set_timeout(struct config *c, const char *v, struct err *e)
 {
 	uint64_t n;
@@ -208,6 +219,7 @@ static const struct option {
 	{ "vfio-user", REPEATED, set_vfio_user },
 	{ "iommu", 0, set_iommu },
 	{ "console", 0, set_console },
+	{ "on-reboot", 0, set_on_reboot },
 	{ "timeout", 0, set_timeout },
 	{ "trace", 0, set_trace },
 	{ "log-level", 0, set_log_level },
@@ -399,6 +411,9 @@ const char *config_help(void)
 	       "  --console WHERE       stdio (default; Ctrl-a x quits), none, "
 	       "pty\n"
 	       "                        or file:PATH\n"
+	       "  --on-reboot=WHAT      exit (default) with status 0 when the "
+	       "guest reboots, or\n"
+	       "                        reset: restart the machine\n"
 	       "  --timeout SECONDS     end the VM with status 124 after that\n"
 	       "  --debug-exit PORT     a byte of 1 to 123 written there is "
 	       "the "

@@ -33,6 +33,9 @@ struct config_function {
 	const char *text; /* as given */
 };
 
+/* What a reboot of the guest does: end minivmm, or restart the machine. */
+enum config_on_reboot { CONFIG_REBOOT_EXIT, CONFIG_REBOOT_RESET };
+
 enum config_action { CONFIG_RUN, CONFIG_HELP, CONFIG_VERSION };
 
 struct config {
@@ -46,6 +49,7 @@ struct config {
 	struct config_function function[CONFIG_MAX_FUNCTIONS];
 	unsigned n_functions;
 	enum config_iommu iommu;
+	enum config_on_reboot on_reboot;
 	const char *console;   /* "stdio" by default */
 	unsigned timeout_s;    /* 0: none */
 	const char *trace;     /* NULL: off */

@@ -12,6 +12,8 @@
 #include "vmm/base/bytes.h"
 #include "vmm/base/sys.h"
 #include "vmm/base/trace.h"
+#include "vmm/machine/reboot.h"
+#include "vmm/restart.h"
 
 /* -------- guest memory -------- */
 
@@ -218,10 +220,36 @@ static int build_hardware(struct machine *m, struct err *e)
 	return rc < 0 ? rc : build_devices(m, e);
 }
 
+int machine_load(struct machine *m, struct err *e)
+{
+	struct arch_boot entry;
+	int rc;
+
+	rc = boot_load(&m->boot, &m->vm.mem, &m->platform, &entry, e);
+	if (rc < 0)
+		return rc;
+	return arch_vcpu_boot(&m->vm.vcpus[0], &entry, e);
+}
+
+static int load_first(struct machine *m, struct err *e)
+{
+	bool again = m->config->on_reboot == CONFIG_REBOOT_RESET;
+	int rc = 0;
+
+	if (again)
+		rc = vm_keep_power_on(&m->vm, e);
+	if (rc == 0)
+		rc = machine_load(m, e);
+	if (!again)
+		boot_close(&m->boot); /* guest RAM has all we need */
+	if (rc == 0)
+		phase_ended(&m->phases, "kernel loaded", "");
+	return rc;
+}
+
 static int machine_build(struct machine *m, struct err *e)
 {
 	const struct config *c = m->config;
-	struct arch_boot entry;
 	int rc = 0;
 
 	if (c->kernel)
@@ -241,14 +269,7 @@ static int machine_build(struct machine *m, struct err *e)
 	if (rc < 0)
 		return rc;
 	describe(m);
-	if (!c->kernel)
-		return 0;
-	rc = boot_load(&m->boot, &m->vm.mem, &m->platform, &entry, e);
-	boot_close(&m->boot); /* the copy in guest RAM is all we need */
-	if (rc < 0)
-		return rc;
-	phase_ended(&m->phases, "kernel loaded", "");
-	return arch_vcpu_boot(&m->vm.vcpus[0], &entry, e);
+	return c->kernel ? load_first(m, e) : 0;
 }
 
 int machine_open(struct machine *m, const struct config *c, struct err *e)
@@ -268,16 +289,38 @@ int machine_open(struct machine *m, const struct config *c, struct err *e)
 	return rc;
 }
 
-int machine_run(struct machine *m, struct err *e)
+static int run_once(struct machine *m, struct err *e)
 {
 	int rc;
 
+	m->runs.began_ns = sys_now_ns();
 	rc = vm_start(&m->vm, e);
 	if (rc == 0)
 		rc = loop_run(&m->vm.loop, e);
 	if (rc < 0)
 		vm_stop(&m->vm, VM_FAILED, 0, e);
 	vm_join(&m->vm);
+	return rc;
+}
+
+static int restart(struct machine *m, struct err *e)
+{
+	int rc = reboot_machine(m, e);
+
+	if (rc < 0)
+		vm_stop(&m->vm, VM_FAILED, 0, e);
+	return rc;
+}
+
+int machine_run(struct machine *m, struct err *e)
+{
+	int rc = run_once(m, e);
+
+	while (rc == 0 && vm_again(&m->vm)) {
+		rc = restart(m, e);
+		if (rc == 0 && !vm_stopping(&m->vm))
+			rc = run_once(m, e);
+	}
 	vm_log_counters(&m->vm);
 	return rc;
 }

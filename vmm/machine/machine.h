@@ -18,6 +18,13 @@
 #include "vmm/machine/x86_64/board.h"
 #include "vmm/vm.h"
 
+/* How the guest came to where it is. */
+struct machine_runs {
+	uint64_t began_ns; /* this run of it, sys_now_ns */
+	unsigned reboots;
+	unsigned quick; /* of these, the last so many came soon */
+};
+
 struct machine {
 	const struct config *config;
 	struct phases phases;
@@ -36,11 +43,16 @@ struct machine {
 	struct assignment assignment;
 	int signal_fd;
 	struct loop_fd signals;
+	struct machine_runs runs;
 };
 
 /* Build everything up to the first instruction. @c is borrowed. */
 int machine_open(struct machine *m, const struct config *c, struct err *e);
-/* Run until the VM ends; the reason is in m->vm.stop. */
+/* Fill RAM and put vCPU 0 to where the kernel begins; for each run of the
+ * guest. */
+int machine_load(struct machine *m, struct err *e);
+/* Run until the VM ends, with restarts in between if the configuration wants
+ * them; the reason is in m->vm.stop. */
 int machine_run(struct machine *m, struct err *e);
 /* Safe half-built and twice. */
 void machine_close(struct machine *m);

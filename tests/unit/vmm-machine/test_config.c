@@ -126,6 +126,17 @@ static void the_kernels_interface_can_be_chosen(void **state)
 	assert_int_equal(c.iommu, CONFIG_IOMMU_AUTO);
 }
 
+static void a_reboot_ends_the_vm_unless_asked_otherwise(void **state)
+{
+	struct config c = accept("--kernel k");
+
+	assert_int_equal(c.on_reboot, CONFIG_REBOOT_EXIT);
+	c = accept("--kernel k --on-reboot=reset");
+	assert_int_equal(c.on_reboot, CONFIG_REBOOT_RESET);
+	c = accept("--kernel k --on-reboot exit");
+	assert_int_equal(c.on_reboot, CONFIG_REBOOT_EXIT);
+}
+
 static void a_value_may_follow_an_equals_sign(void **state)
 {
 	struct config c = accept("--kernel=k --append=a=b --mem=64 "
@@ -302,6 +313,8 @@ static const struct refusal {
 	  "--debug-exit: '0x10000' is no number from 0 to 65535", USAGE },
 	{ "--kernel k --debug-exit f4",
 	  "--debug-exit: 'f4' is no number from 0 to 65535", USAGE },
+	{ "--kernel k --on-reboot=restart",
+	  "--on-reboot: 'restart' is not exit or reset", USAGE },
 	{ "--kernel k --iommu cdev",
 	  "--iommu: 'cdev' is not group, iommufd or auto", USAGE },
 	{ "--kernel k --iommu=group --iommu=group", "--iommu was given twice",
@@ -410,6 +423,7 @@ int main(void)
 		FAKE_TEST(every_option_is_understood),
 		FAKE_TEST(functions_keep_their_order_whoever_has_them),
 		FAKE_TEST(the_kernels_interface_can_be_chosen),
+		FAKE_TEST(a_reboot_ends_the_vm_unless_asked_otherwise),
 		FAKE_TEST(a_value_may_follow_an_equals_sign),
 		FAKE_TEST(sizes_are_mebibytes_unless_said_otherwise),
 		FAKE_TEST(an_empty_kernel_command_line_is_allowed),
