@@ -165,6 +165,7 @@ static void pinned_ram_is_never_given_back(void **state)
 {
 	static const int harmless[] = { MADV_HUGEPAGE, MADV_DONTFORK,
 					MADV_POPULATE_WRITE };
+	const char *pinned, *gone;
 	unsigned known = 0;
 
 	end_after(0xf4, 1);
@@ -176,11 +177,11 @@ static void pinned_ram_is_never_given_back(void **state)
 	}
 	assert_true(known > 0);
 	assert_int_equal(fake_trace_count("madvise"), known);
-	assert_int_equal(fake_trace_count("munmap anonymous size=0x4000000"),
-			 1);
-	assert_true(fake_trace_has_in_order("VFIO_IOMMU_MAP_DMA",
-					    "close container",
-					    "munmap anonymous size=0x4000000"));
+	pinned = strstr(fake_trace(), "VFIO_IOMMU_MAP_DMA");
+	assert_non_null(pinned);
+	gone = strstr(pinned, "munmap anonymous");
+	assert_non_null(gone);
+	assert_null(strstr(gone, "close container"));
 }
 
 /* VFIO-DMA-17: until everything is populated, opened and mapped nobody catches
