@@ -277,6 +277,7 @@ static uint64_t bar_read(struct region *r, uint64_t off, unsigned len)
 		return all_ones(len);
 	for (unsigned done = 0; done < len; done += n) {
 		n = pci_piece(off + done, len - done, 8);
+		traps_read(&b->traps, off + done);
 		v |= read_piece(b, off + done, n) << (8 * done);
 	}
 	return v;
@@ -303,6 +304,7 @@ static void bar_write(struct region *r, uint64_t off, unsigned len, uint64_t v)
 		return;
 	for (unsigned done = 0; done < len; done += n) {
 		n = pci_piece(off + done, len - done, 8);
+		traps_write(&b->traps, off + done);
 		write_piece(b, off + done, n, v >> (8 * done));
 	}
 }

@@ -189,6 +189,7 @@ uint32_t pci_config_read(struct pci_device *d, unsigned off, unsigned len)
 
 	assert(fits(off, len) && off % len == 0);
 	pthread_mutex_lock(&d->lock);
+	counter_add_owned(&d->config_reads, 1);
 	v = read_locked(d, off, len);
 	trace_config_read(d, off, len, v);
 	pthread_mutex_unlock(&d->lock);
@@ -201,6 +202,7 @@ void pci_config_write(struct pci_device *d, unsigned off, unsigned len,
 	assert(fits(off, len) && off % len == 0);
 	v &= (uint32_t)all_ones(len);
 	pthread_mutex_lock(&d->lock);
+	counter_add_owned(&d->config_writes, 1);
 	trace_config_write(d, off, len, v);
 	if (off + len <= d->config_size) {
 		if (d->ops->config_write)

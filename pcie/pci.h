@@ -27,6 +27,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "pcie/traps.h"
+#include "vmm/base/counter.h"
 #include "vmm/base/err.h"
 #include "vmm/base/range.h"
 #include "vmm/base/trace.h"
@@ -90,6 +92,7 @@ struct pci_bar {
 	bool waiting; /* wants to decode at @want, which is not free */
 	uint64_t want;
 	char label[128]; /* the region's name */
+	struct traps traps;
 };
 
 /* What the bridge above lets through; a copy kept in each child so that no
@@ -122,6 +125,7 @@ struct pci_device {
 	struct msi *msi;   /* NULL: none */
 	struct msix *msix; /* NULL: none */
 	struct log_limit limit;
+	counter config_reads, config_writes; /* of the guest */
 };
 
 /* Make an empty function: masks of a type 0 header (command, cache line,

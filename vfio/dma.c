@@ -192,7 +192,13 @@ static int dma_add(struct mem_listener *l, const struct ram *r, struct err *e)
 {
 	struct vfio_dma *d = container_of(l, struct vfio_dma, listener);
 
-	return d->iommu->ops->map(d->iommu, r->base, r, e);
+	uint64_t began = sys_now_ns();
+	int rc = d->iommu->ops->map(d->iommu, r->base, r, e);
+
+	if (rc >= 0)
+		maplog_ram(&d->iommu->log, r->base, r->size,
+			   sys_now_ns() - began);
+	return rc;
 }
 
 static void dma_remove(struct mem_listener *l, const struct ram *r)
@@ -202,6 +208,8 @@ static void dma_remove(struct mem_listener *l, const struct ram *r)
 
 	if (d->iommu->ops->unmap(d->iommu, r->base, r->size, &e) < 0)
 		log_warn("vfio: %s", e.text);
+	else
+		maplog_unmapped(&d->iommu->log);
 }
 
 static const struct mem_listener_ops dma_listener_ops = {

@@ -13,6 +13,7 @@
  *     ladder.c   which resets the function has, and which comes first
  *     reset.c    the steps of bringing it back to power-on values
  *     reset_job.c  who asks for that, and who waits
+ *     counts.c   what is counted, for who asks
  *     health.c   a function that stops answering; ERR and REQ
  *
  * Everything here runs with pci.lock held, or before the guest runs and after
@@ -28,6 +29,7 @@
 #include "pcie/caps.h"
 #include "pcie/msi.h"
 #include "pcie/msix.h"
+#include "vfio/counts.h"
 #include "vfio/device.h"
 #include "vmm/base/bytes.h"
 
@@ -99,6 +101,7 @@ enum vfio_reset_why {
 	VFIO_RESET_ERROR,     /* on-error=reset */
 	VFIO_RESET_PLATFORM,  /* start, and reset of the whole machine */
 };
+enum { VFIO_RESET_CAUSES = VFIO_RESET_PLATFORM + 1 };
 
 /* A write by the guest that sets "initiate FLR". */
 struct vfio_flr {
@@ -145,6 +148,7 @@ struct vfio_irqs {
 	struct msi msi;
 	struct msix msix;
 	bool has_msi, has_msix; /* msi_init, msix_init done */
+	struct host_irqs host;
 	struct log_limit limit;
 };
 
@@ -179,6 +183,7 @@ struct vfio_device {
 	int look_fd;
 	struct log_limit access_limit, req_limit, reset_limit, error_limit;
 	struct log_limit peer_limit;
+	struct vfio_reset_count resets[VFIO_RESET_CAUSES];
 };
 
 static inline struct vfio_device *vfio_of(struct pci_device *p)
@@ -275,6 +280,8 @@ void vfio_peer_unmap(struct vfio_device *d, struct vfio_view *v);
 
 /* -------- irqs.c -------- */
 
+const char *vfio_irq_mode_name(enum vfio_irq_mode mode);
+
 /* What does VFIO offer? */
 int vfio_irqs_probe(struct vfio_device *d, struct err *e);
 /* Models of MSI and MSI-X over the capabilities that policy.c found. */
@@ -343,6 +350,11 @@ void vfio_reset_begin(struct vfio_device *d, enum vfio_reset_why why);
 int vfio_reset_await(struct vfio_device *d, struct err *e);
 /* Wait for all of them and their threads. */
 void vfio_resets_end(struct vfio_iommu *i);
+
+/* -------- counts.c -------- */
+
+/* A reset ended with @rc. */
+void vfio_count_reset(struct vfio_device *d, enum vfio_reset_why why, int rc);
 
 /* -------- health.c -------- */
 

@@ -19,6 +19,11 @@
 
 static const char *const mode_names[] = { "none", "INTx", "MSI", "MSI-X" };
 
+const char *vfio_irq_mode_name(enum vfio_irq_mode mode)
+{
+	return mode_names[mode];
+}
+
 static void set_mode(struct vfio_device *d, enum vfio_irq_mode mode)
 {
 	trace_vfio_irq_mode(vfio_name(d), mode_names[d->irqs.mode],
@@ -28,6 +33,10 @@ static void set_mode(struct vfio_device *d, enum vfio_irq_mode mode)
 
 static void index_off(struct vfio_device *d, unsigned index)
 {
+	if (index == VFIO_PCI_INTX_IRQ_INDEX)
+		host_irqs_keep_intx(&d->irqs.host, vfio_name(d));
+	else
+		host_irqs_keep_messages(&d->irqs.host, vfio_name(d));
 	(void)d->dev->ops->irqs(d->dev, index, 0, 0, NULL, NULL);
 }
 
@@ -77,6 +86,7 @@ static int intx_on(struct vfio_device *d, struct err *e)
 		intx_untie(d);
 		return rc;
 	}
+	host_irqs_begin_intx(&d->irqs.host, vfio_name(d));
 	trace_vfio_intx(vfio_name(d), d->irqs.line.gsi, "on");
 	set_mode(d, VFIO_IRQ_INTX);
 	return 0;
@@ -318,8 +328,13 @@ int vfio_irqs_probe(struct vfio_device *d, struct err *e)
 
 int vfio_irqs_open(struct vfio_device *d, struct err *e)
 {
+	unsigned most = d->irqs.n_msix;
 	int rc;
 
+	if (most < d->irqs.n_msi)
+		most = d->irqs.n_msi;
+	if (d->vm->counting && !d->dev->raw)
+		host_irqs_init(&d->irqs.host, most);
 	if (d->msi_at) {
 		msi_init(&d->irqs.msi, &d->pci, &d->vm->irq, d->msi_at,
 			 &vfio_msi_ops);
@@ -397,4 +412,5 @@ void vfio_irqs_close(struct vfio_device *d)
 		msix_fini(&d->irqs.msix);
 	d->irqs.has_msi = d->irqs.has_msix = false;
 	irq_line_close(&d->irqs.line);
+	host_irqs_fini(&d->irqs.host);
 }

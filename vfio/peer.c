@@ -107,7 +107,7 @@ void vfio_peer_map(struct vfio_device *d, unsigned bar, struct vfio_view *v)
 	struct vfio_bar *b = &d->bar[bar];
 	struct vfio_peer p;
 	struct err e = ERR_NONE;
-	uint64_t began;
+	uint64_t began, took;
 
 	if (!d->opt.p2p || v->peer.size != 0 || v->peer_refused ||
 	    !is_candidate(b, v))
@@ -116,7 +116,9 @@ void vfio_peer_map(struct vfio_device *d, unsigned bar, struct vfio_view *v)
 	began = sys_now_ns();
 	if (d->iommu->ops->peer_map(d->iommu, &p, &e) >= 0) {
 		v->peer = p;
-		say_if_slow(d, bar, p.size, sys_now_ns() - began);
+		took = sys_now_ns() - began;
+		maplog_bar(&d->iommu->log, p.at, p.size, took);
+		say_if_slow(d, bar, p.size, took);
 		return;
 	}
 	v->peer_refused = true;
@@ -134,9 +136,12 @@ void vfio_peer_unmap(struct vfio_device *d, struct vfio_view *v)
 	v->peer_refused = false;
 	if (v->peer.size == 0)
 		return;
-	if (d->iommu->ops->peer_unmap(d->iommu, &v->peer, &e) >= 0)
-		v->peer = (struct vfio_peer){ 0 };
-	else /* still there, so another try comes before another map */
+	if (d->iommu->ops->peer_unmap(d->iommu, &v->peer, &e) < 0) {
+		/* still there, so another try comes before another map */
 		log_limited(&d->peer_limit, LOG_WARN, "vfio: %s: %s",
 			    vfio_name(d), e.text);
+		return;
+	}
+	v->peer = (struct vfio_peer){ 0 };
+	maplog_unmapped(&d->iommu->log);
 }

@@ -76,6 +76,7 @@ static void over(struct vfio_device *d, int rc, bool sick, const struct err *e)
 		else
 			vfio_is_well(d);
 	}
+	vfio_count_reset(d, d->reset.why, rc);
 	d->reset.rc = rc;
 	d->reset.err = *e;
 	d->reset.done_ns = sys_now_ns();

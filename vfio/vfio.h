@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "vfio/maplog.h"
 #include "vmm/base/err.h"
 #include "vmm/base/range.h"
 #include "vmm/mem.h"
@@ -94,6 +95,7 @@ struct vfio_iommu {
 	/* Functions that are open, the latest first; device.c's. It changes
 	 * only while no vCPU runs. */
 	struct vfio_device *devices;
+	struct maplog log; /* of dma.c and peer.c */
 };
 
 /* The groups that this VM has open, as proof of what is its own. Embedded in

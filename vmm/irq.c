@@ -67,6 +67,7 @@ int irq_gsi_take(struct irq *q, const struct msi_msg *m)
 		if (q->state[gsi] != IRQ_GSI_FREE)
 			continue;
 		q->state[gsi] = IRQ_GSI_ROUTED;
+		counter_add_owned(&q->gsis, 1);
 		q->msg[gsi] = *m;
 		q->dirty = true;
 		if (gsi >= q->top)
@@ -86,6 +87,7 @@ void irq_gsi_free(struct irq *q, int gsi)
 {
 	assert(q->state[gsi] == IRQ_GSI_ROUTED);
 	q->state[gsi] = IRQ_GSI_FREE;
+	counter_take_owned(&q->gsis, 1);
 	q->dirty = true;
 	while (q->top > IRQ_PINS && q->state[q->top - 1] == IRQ_GSI_FREE)
 		q->top--;
@@ -133,6 +135,15 @@ static bool table_equal(const struct kvm_irq_routing *a,
 	return a && a->nr == b->nr && !memcmp(a, b, table_size(a->nr));
 }
 
+static uint64_t messages_in(const struct kvm_irq_routing *t)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < t->nr; i++)
+		n += t->entries[i].type == KVM_IRQ_ROUTING_MSI;
+	return n;
+}
+
 static int table_give(struct irq *q, const struct kvm_irq_routing *t,
 		      struct err *e)
 {
@@ -144,6 +155,7 @@ static int table_give(struct irq *q, const struct kvm_irq_routing *t,
 			       "entries",
 			       t->nr);
 	counter_add_owned(&q->commits, 1);
+	atomic_store_explicit(&q->routes, messages_in(t), memory_order_relaxed);
 	trace_irq_commit(t->nr, counter_get(&q->commits));
 	return 0;
 }
@@ -245,6 +257,8 @@ int irq_line_attach(struct irq_line *l, struct err *e)
 			       "cannot tie an eventfd to interrupt line %u",
 			       l->gsi);
 	l->live = true;
+	counter_add_owned(&l->ties, 1);
+	counter_add(&l->irq->irqfds, 1);
 	trace_line_attach(l->gsi);
 	return 0;
 }
@@ -255,7 +269,8 @@ void irq_line_detach(struct irq_line *l)
 		return;
 	/* Waits for an injection that is under way; KVM also lowers the line
 	 * when its last user goes. */
-	line_tie(l, KVM_IRQFD_FLAG_DEASSIGN);
+	if (line_tie(l, KVM_IRQFD_FLAG_DEASSIGN) >= 0)
+		counter_add(&l->irq->irqfds, -1);
 	l->live = false;
 	trace_line_detach(l->gsi);
 }

@@ -58,6 +58,9 @@ struct irq {
 	bool dirty;		       /* msg[] or state[] changed since */
 	bool warned;		       /* said that GSIs ran out */
 	counter commits;
+	counter gsis;	/* taken by messages */
+	counter routes; /* of messages, in KVM's table */
+	counter irqfds; /* tied, of messages and lines; any device's lock */
 	atomic_ulong by_userspace; /* interrupts that passed through us */
 };
 
@@ -76,6 +79,14 @@ bool irq_msg_valid(const struct msi_msg *m);
 
 /* -------- messages: MSI and MSI-X -------- */
 
+/* How its events came to the guest. What KVM injects it does not count. */
+struct msi_counts {
+	counter irqfds;	 /* times that an irqfd was tied: KVM injects then */
+	counter by_loop; /* injected by the loop */
+	counter held;	 /* came while masked, and were injected as one after */
+	counter dropped; /* collected while masked, and thrown away */
+};
+
 struct msi_route {
 	struct irq *irq;
 	int fd;	      /* eventfd, ours for life; anyone may signal it */
@@ -84,6 +95,7 @@ struct msi_route {
 	bool by_loop; /* delivered by the loop: GSIs ran out */
 	struct msi_msg msg;
 	struct loop_fd watch; /* for by_loop */
+	struct msi_counts counts;
 };
 
 #define MSI_ROUTE_EMPTY ((struct msi_route){ .fd = -1, .gsi = -1 })
@@ -122,6 +134,7 @@ struct irq_line {
 	int fd, resample_fd; /* eventfds, ours */
 	unsigned gsi;
 	bool live;
+	counter ties; /* times that KVM began to listen */
 };
 
 #define IRQ_LINE_EMPTY ((struct irq_line){ .fd = -1, .resample_fd = -1 })

@@ -39,6 +39,8 @@ int kick_attach(struct kick *k, struct err *e)
 			"cannot watch %u bytes at %s %#" PRIx64 " by ioeventfd",
 			k->len, k->bus == KICK_PIO ? "port" : "address", k->at);
 	k->live = true;
+	if (k->owned)
+		counter_add(k->owned, 1);
 	trace_kick_attach(k->bus == KICK_PIO ? "pio" : "mmio", k->at, k->len);
 	return 0;
 }
@@ -50,6 +52,7 @@ void kick_detach(struct kick *k)
 	if (!k->live)
 		return;
 	io.flags |= KVM_IOEVENTFD_FLAG_DEASSIGN;
-	sys_ioctl(k->vm_fd, KVM_IOEVENTFD, &io);
+	if (sys_ioctl(k->vm_fd, KVM_IOEVENTFD, &io) >= 0 && k->owned)
+		counter_add(k->owned, -1);
 	k->live = false;
 }

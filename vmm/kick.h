@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "vmm/base/counter.h"
 #include "vmm/base/err.h"
 
 enum kick_bus { KICK_PIO, KICK_MMIO };
@@ -22,9 +23,11 @@ struct kick {
 	bool match;
 	uint64_t value;
 	bool live;
+	counter *owned; /* how many the VM has; NULL: nobody counts */
 };
 
-/* The caller filled all fields but live. Must not overlap a memory slot. */
+/* The caller filled all fields but live; owned is &vm->kicks. Must not overlap
+ * a memory slot. */
 int kick_attach(struct kick *k, struct err *e);
 void kick_detach(struct kick *k); /* safe if not attached */
 

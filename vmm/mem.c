@@ -50,8 +50,10 @@ void mem_close(struct mem *m)
 	while (m->n_listeners > 0)
 		mem_unlisten(m, m->listeners[m->n_listeners - 1]);
 	/* The slots go with the VM; unmapping is enough. */
-	while (m->n_ram > 0)
+	while (m->n_ram > 0) {
 		ram_unmap(&m->ram[--m->n_ram]);
+		counter_take_owned(&m->slots, 1);
+	}
 	if (m->slot_used)
 		pthread_mutex_destroy(&m->lock);
 	free(m->slot_used);
@@ -106,6 +108,7 @@ static int slot_add_locked(struct mem *m, const struct mem_window *w,
 			       " size %#" PRIx64,
 			       w->base, w->size);
 	}
+	counter_add_owned(&m->slots, 1);
 	*out = slot;
 	return 0;
 }
@@ -132,8 +135,10 @@ static int slot_remove(struct mem *m, const struct mem_window *w)
 
 	pthread_mutex_lock(&m->lock);
 	rc = slot_set(m, w->slot, w->base, 0, w->hva, 0);
-	if (rc == 0)
+	if (rc == 0) {
 		m->slot_used[w->slot] = 0;
+		counter_take_owned(&m->slots, 1);
+	}
 	pthread_mutex_unlock(&m->lock);
 	if (rc == 0)
 		trace_slot_clear(w->slot, w->base, w->size);

@@ -73,6 +73,7 @@ struct mem {
 	uint8_t *slot_used;   /* n_slots bytes */
 	uint32_t n_slots;     /* KVM_CAP_NR_MEMSLOTS */
 	counter slot_updates;
+	counter slots; /* that KVM holds */
 };
 
 enum mem_flags {

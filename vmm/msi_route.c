@@ -150,7 +150,9 @@ static int unmask_by_kvm(struct msi_route *r, struct err *e)
 		return err_sys(e, rc, "cannot tie an eventfd to GSI %d",
 			       r->gsi);
 	set_live(r, true);
-	sys_eventfd_drain(r->fd);
+	counter_add_owned(&r->counts.irqfds, 1);
+	counter_add(&r->irq->irqfds, 1);
+	counter_add_owned(&r->counts.held, sys_eventfd_drain(r->fd));
 	return 0;
 }
 
@@ -171,6 +173,7 @@ static void by_loop_came(struct loop_fd *f, uint32_t events)
 		msi.data = r->msg.data;
 		/* 0: the guest's APIC does not take it, as on hardware. */
 		sys_ioctl(q->vm_fd, KVM_SIGNAL_MSI, &msi);
+		counter_add(&r->counts.by_loop, 1);
 		atomic_fetch_add_explicit(&q->by_userspace, 1,
 					  memory_order_relaxed);
 	}
@@ -213,8 +216,8 @@ void msi_route_mask(struct msi_route *r)
 		return;
 	if (r->by_loop) {
 		loop_remove(r->irq->loop, &r->watch);
-	} else {
-		tie(r, KVM_IRQFD_FLAG_DEASSIGN);
+	} else if (tie(r, KVM_IRQFD_FLAG_DEASSIGN) >= 0) {
+		counter_add(&r->irq->irqfds, -1);
 	}
 	set_live(r, false);
 	trace_msi_mask(r);
@@ -228,5 +231,5 @@ bool msi_route_pending(const struct msi_route *r)
 void msi_route_drain(struct msi_route *r)
 {
 	if (r->fd >= 0)
-		sys_eventfd_drain(r->fd);
+		counter_add_owned(&r->counts.dropped, sys_eventfd_drain(r->fd));
 }

@@ -46,7 +46,9 @@ int vcpu_open(struct vcpu *c, struct vm *vm, unsigned index, size_t run_size,
 {
 	int rc;
 
-	*c = (struct vcpu){ .vm = vm, .index = index, .fd = -1 };
+	*c = (struct vcpu){
+		.vm = vm, .index = index, .fd = -1, .stats_fd = -1
+	};
 	snprintf(c->name, sizeof(c->name), "vcpu%u", index);
 	rc = vcpu_build(c, run_size, e);
 	if (rc < 0)
@@ -60,6 +62,7 @@ void vcpu_close(struct vcpu *c)
 	if (c->run)
 		sys_munmap(c->run, c->run_size);
 	c->run = NULL;
+	sys_close(&c->stats_fd);
 	sys_close(&c->fd);
 }
 

@@ -37,6 +37,7 @@ struct vcpu {
 	struct vm *vm;
 	unsigned index;
 	int fd;
+	int stats_fd;	     /* KVM's statistics of it; -1: none */
 	struct kvm_run *run; /* mapping of run_size bytes */
 	size_t run_size;
 	pthread_t thread;

@@ -10,6 +10,7 @@
 #include "vmm/arch.h"
 #include "vmm/base/bytes.h"
 #include "vmm/base/sys.h"
+#include "vmm/kvm_stats.h"
 #include "vmm/trace.h"
 
 /* -------- /dev/kvm and what it can do -------- */
@@ -176,6 +177,7 @@ void vm_close(struct vm *vm)
 	bus_close(&vm->mmio);
 	bus_close(&vm->pio);
 	loop_close(&vm->loop);
+	sys_close(&vm->stats_fd);
 	sys_close(&vm->fd);
 	sys_close(&vm->kvm_fd);
 }
@@ -213,6 +215,14 @@ static int create_vcpus(struct vm *vm, unsigned n, struct err *e)
 	return 0;
 }
 
+/* A kernel without them is no worse for it. */
+static void open_stats(struct vm *vm)
+{
+	vm->stats_fd = kvm_stats_open(vm->fd);
+	for (unsigned i = 0; i < vm->n_vcpus; i++)
+		vm->vcpus[i].stats_fd = kvm_stats_open(vm->vcpus[i].fd);
+}
+
 int vm_create_cpus(struct vm *vm, unsigned n, struct err *e)
 {
 	int rc;
@@ -227,6 +237,8 @@ int vm_create_cpus(struct vm *vm, unsigned n, struct err *e)
 		vm->n_cpus = n;
 		rc = create_vcpus(vm, n, e);
 	}
+	if (rc == 0 && vm->counting)
+		open_stats(vm);
 	return rc < 0 ? err_in(e, rc, "kvm") : 0;
 }
 

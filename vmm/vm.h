@@ -75,12 +75,17 @@ struct vm {
 	/* A narrower physical address for the guest than KVM would give, bits;
 	 * 0: KVM's. Set before vm_create_cpus. VFIO-KVM-10. */
 	unsigned phys_bits_cap;
+	/* Somebody will ask what was counted: look also where looking costs
+	 * something. Set between vm_open and vm_create_cpus. */
+	bool counting;
+	int stats_fd; /* KVM's statistics, kvm_stats.h; -1: none */
 
 	/* Guards stop, and starting and signalling vCPUs: a leaf but for
 	 * loop_stop. stopping is set under it and read without. */
 	pthread_mutex_t stop_lock;
 	struct vm_stop stop;
 	atomic_bool stopping;
+	counter kicks;	      /* ioeventfds that are attached, see kick.h */
 	counter first_run_ns; /* sys_now_ns before the first KVM_RUN; 0: none */
 	/* A reboot of the guest is followed by vm_again, see restart.h. Set
 	 * before vm_start. */
@@ -103,6 +108,7 @@ void vm_close(struct vm *vm);
 #define VM_EMPTY                                             \
 	((struct vm){ .kvm_fd = -1,                          \
 		      .fd = -1,                              \
+		      .stats_fd = -1,                        \
 		      .loop = { .epfd = -1, .wake_fd = -1 }, \
 		      .stop_lock = PTHREAD_MUTEX_INITIALIZER })
 

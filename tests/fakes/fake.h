@@ -226,6 +226,7 @@ struct vm_obj {
 void kvm_reset(void);
 int kvm_open(void);
 int kvm_cap(unsigned cap);
+long kvm_stats_fd(void);
 struct vm_obj *kvm_vm(void); /* the latest that lives, or NULL */
 long kvm_ioctl(struct obj *o, unsigned long cmd, unsigned long arg);
 long kvm_run(struct obj *o); /* called without the lock */

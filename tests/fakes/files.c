@@ -123,6 +123,15 @@ static void remove_path(const char *at)
 	}
 }
 
+/* Its path goes with it. */
+static void remove_node(const struct node *n)
+{
+	char at[MAX_PATH];
+
+	snprintf(at, sizeof(at), "%s", n->path);
+	remove_path(at);
+}
+
 /* A node at @path, its parents made; what was there is replaced. */
 static struct node *make(const char *path, enum node_type type)
 {
@@ -300,7 +309,7 @@ int sys_unlink(const char *path)
 	if (rc == 0)
 		rc = !node ? -ENOENT : node->type == NODE_DIR ? -EISDIR : 0;
 	if (rc == 0)
-		remove_path(node->path);
+		remove_node(node);
 	return (int)call_end(&c, rc);
 }
 
@@ -320,7 +329,7 @@ int sys_rename(const char *from, const char *to)
 
 		new->memfd = node->memfd;
 		node->memfd = -1;
-		remove_path(node->path);
+		remove_node(node);
 	}
 	return (int)call_end(&c, rc);
 }

@@ -182,6 +182,10 @@ enum { FAKE_RUN_HALT = 1 };
 typedef int fake_run_fn(struct kvm_run *run, unsigned index, void *arg);
 void fake_kvm_on_run(fake_run_fn *fn, void *arg);
 
+/* What KVM_GET_STATS_FD of the VM and of each vCPU gives to read; default: a
+ * kernel that has no statistics. */
+void fake_kvm_stats(const void *data, size_t n);
+
 struct fake_slot {
 	uint32_t slot, flags;
 	uint64_t gpa, size, hva;

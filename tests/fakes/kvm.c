@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "tests/fakes/fake.h"
 
@@ -13,6 +15,8 @@ enum { MAX_CAP = 512 };
 
 static int caps[MAX_CAP];
 static struct vm_obj *latest;
+static uint8_t stats[4096];
+static size_t n_stats; /* 0: there are none */
 
 static const struct {
 	int cap, value;
@@ -61,6 +65,7 @@ void kvm_reset(void)
 	cpuid_reset();
 	vcpu_reset();
 	latest = NULL;
+	n_stats = 0;
 }
 
 int kvm_cap(unsigned cap)
@@ -253,6 +258,30 @@ static long vm_enable_cap(struct vm_obj *vm, const struct kvm_enable_cap *c)
 	return 0;
 }
 
+/* -------- statistics -------- */
+
+void fake_kvm_stats(const void *data, size_t n)
+{
+	if (n > sizeof(stats))
+		abort();
+	fake_lock();
+	memcpy(stats, data, n);
+	n_stats = n;
+	fake_unlock();
+}
+
+long kvm_stats_fd(void)
+{
+	int fd;
+
+	if (n_stats == 0)
+		return -ENOTTY;
+	fd = memfd_create("kvm-stats", MFD_CLOEXEC);
+	if (fd < 0 || pwrite(fd, stats, n_stats, 0) != (ssize_t)n_stats)
+		abort();
+	return fd_plain(fd, KIND_FILE, "kvm-stats");
+}
+
 /* -------- dispatch -------- */
 
 static long index_list(struct kvm_msr_list *l)
@@ -314,6 +343,8 @@ static long vm_ioctl(struct vm_obj *vm, unsigned long cmd, unsigned long arg)
 		return vm_ioeventfd(vm, (const void *)arg);
 	case KVM_IRQ_LINE:
 		return vm_irq_line(vm, (const void *)arg);
+	case KVM_GET_STATS_FD:
+		return kvm_stats_fd();
 	case KVM_SIGNAL_MSI:
 		return vm_signal_msi(vm, (const void *)arg);
 	case KVM_SET_TSS_ADDR:

@@ -226,6 +226,8 @@ long vcpu_ioctl(struct vcpu_obj *c, unsigned long cmd, unsigned long arg)
 		return state_set(c, cmd, (const void *)arg);
 	case KVM_GET_MSRS:
 		return msrs_get(c, (void *)arg);
+	case KVM_GET_STATS_FD:
+		return kvm_stats_fd();
 	case KVM_GET_TSC_KHZ:
 		return 2000000;
 	case KVM_SET_TSC_KHZ:

@@ -1,9 +1,11 @@
 /* tests/guest/exits.c - each kind of exit, from real guest code */
+#include <linux/kvm.h>
 #include <string.h>
 
 #include "tests/guest/guest.h"
 #include "vmm/base/bytes.h"
 #include "vmm/base/sys.h"
+#include "vmm/kvm_stats.h"
 
 static void start(struct guest *g, const char *code, enum arch_entry entry)
 {
@@ -34,6 +36,66 @@ static void ports_of_every_width(struct guest *g)
 	check(guest_result(g, 0, 4) == 0x11);
 	check(guest_result(g, 4, 4) == 0x2211);
 	check(guest_result(g, 8, 4) == 0x44332211);
+}
+
+/* -------- counting -------- */
+
+static uint64_t exits_of(const struct vcpu *c)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < VCPU_EXIT_REASONS; i++)
+		sum += counter_get(&c->exits[i]);
+	return sum;
+}
+
+static void find_exits(const char *name, uint64_t value, void *arg)
+{
+	if (strcmp(name, "exits") == 0)
+		*(uint64_t *)arg = value;
+}
+
+/* Three OUTs, three INs, and the one that ends it. KVM counts those that end
+ * with it too. */
+static void exits_are_counted_exactly(struct guest *g)
+{
+	const struct vcpu *c;
+	uint64_t by_kvm = 0;
+	int fd;
+
+	start(g, "ports", ARCH_ENTRY_REAL);
+	c = &g->vm.vcpus[0];
+	check(guest_finish(g) == VM_DEBUG_EXIT);
+	check(counter_get(&c->exits[KVM_EXIT_IO]) == 7);
+	check(exits_of(c) == 7);
+	check(counter_get(&g->device.reads) == 3);
+	check(counter_get(&g->device.writes) == 3);
+	check(counter_get(&g->done.writes) == 1);
+	check(counter_get(&g->vm.pio.nobody_reads) == 0);
+	check(counter_get(&g->vm.first_run_ns) != 0);
+	fd = kvm_stats_open(c->fd);
+	if (fd < 0)
+		return; /* before Linux 5.14 */
+	check(kvm_stats_each(fd, find_exits, &by_kvm) == 0);
+	sys_close(&fd);
+	check(by_kvm >= 7);
+}
+
+/* Four stores, four loads; the last load is across the end of a page, which
+ * KVM hands over in two. */
+static void mmio_exits_are_counted_exactly(struct guest *g)
+{
+	const struct vcpu *c;
+
+	start(g, "mmio", ARCH_ENTRY_LINUX64);
+	c = &g->vm.vcpus[0];
+	check(guest_finish(g) == VM_DEBUG_EXIT);
+	check(counter_get(&c->exits[KVM_EXIT_MMIO]) == 10);
+	check(counter_get(&c->exits[KVM_EXIT_IO]) == 1);
+	check(exits_of(c) == 11);
+	check(counter_get(&g->mmio.writes) == 4);
+	check(counter_get(&g->mmio.reads) == 5);
+	check(counter_get(&g->vm.mmio.nobody_reads) == 1);
 }
 
 static void strings_are_single_accesses(struct guest *g)
@@ -139,6 +201,8 @@ const struct guest_case exit_cases[] = {
 	{ "ports of every width", ports_of_every_width },
 	{ "string i/o is single accesses", strings_are_single_accesses },
 	{ "mmio of every width", mmio_of_every_width },
+	{ "exits are counted exactly", exits_are_counted_exactly },
+	{ "mmio exits are counted exactly", mmio_exits_are_counted_exactly },
 	{ "pvh enters protected mode", pvh_enters_protected_mode },
 	{ "triple fault is a crash with registers",
 	  triple_fault_is_a_crash_with_registers },

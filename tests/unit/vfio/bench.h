@@ -136,15 +136,29 @@ static inline void bench_open(struct bench *b, const struct fake_pci *p)
 	MUST(bench_place(b, &why));
 }
 
+/* KVM and the IOMMU hold nothing of ours any more. */
+static inline void bench_nothing_left(const struct vm *vm, uint64_t maps)
+{
+	assert_int_equal(counter_get(&vm->mem.slots), 0);
+	assert_int_equal(counter_get(&vm->irq.gsis), 0);
+	assert_int_equal(counter_get(&vm->irq.routes), 0);
+	assert_int_equal(counter_get(&vm->irq.irqfds), 0);
+	assert_int_equal(maps, 0);
+}
+
 static inline void bench_close(struct bench *b)
 {
+	uint64_t maps;
+
 	vfio_device_close(b->dev);
 	if (b->port.dev.ops)
 		pci_port_fini(&b->port);
 	pci_host_close(&b->host);
+	maps = b->iommu ? maplog_live(&b->iommu->log) : 0;
 	if (b->iommu)
 		b->iommu->ops->close(b->iommu);
 	vm_close(&b->vm);
+	bench_nothing_left(&b->vm, maps);
 }
 
 /* A byte of config space as VFIO shows it. */
