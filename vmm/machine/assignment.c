@@ -314,8 +314,10 @@ void assignment_close_spaces(struct assignment *a)
 {
 	for (unsigned b = CONFIG_BACKENDS; b-- > 0;) {
 		vfio_dma_close(&a->dma[b]);
-		if (a->iommu[b])
+		if (a->iommu[b]) {
+			a->maps_left += maplog_live(&a->iommu[b]->log);
 			a->iommu[b]->ops->close(a->iommu[b]);
+		}
 		a->iommu[b] = NULL;
 	}
 }

@@ -32,8 +32,9 @@ struct assignment {
 	enum config_iommu kernel; /* the kernel's interface, as asked for */
 	struct vfio_dma dma[CONFIG_BACKENDS];
 	struct assigned function[CONFIG_MAX_FUNCTIONS];
-	unsigned n;	 /* named on the command line */
-	unsigned n_open; /* of these, the first so many are open */
+	uint64_t maps_left; /* that closed address spaces still had */
+	unsigned n;	    /* named on the command line */
+	unsigned n_open;    /* of these, the first so many are open */
 	/* Slot 1's is the first; those with a function in it are made. */
 	struct pci_port port[PCI_MAX_PORTS];
 	bool port_made[PCI_MAX_PORTS];

@@ -8,8 +8,9 @@
 #include "vmm/base/sys.h"
 #include "vmm/base/trace.h"
 
-/* KVM, vCPUs, the loop, the console; a function's own, its group, INTx. */
-enum { FDS_OF_THE_VM = 320, FDS_OF_A_FUNCTION = MSIX_MAX + 16 };
+/* KVM, vCPUs and their statistics, the loop, the console; a function's own, its
+ * group, INTx. */
+enum { FDS_OF_THE_VM = 576, FDS_OF_A_FUNCTION = MSIX_MAX + 16 };
 
 void limits_raise_fds(unsigned functions)
 {

@@ -262,6 +262,7 @@ static int machine_build(struct machine *m, struct err *e)
 	rc = vm_open(&m->vm, e);
 	if (rc < 0)
 		return rc;
+	m->vm.counting = c->stats != NULL;
 	m->vm.withdraw = withdraw;
 	m->vm.withdraw_arg = m;
 	phase_ended(&m->phases, "VM made", "");

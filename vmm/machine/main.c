@@ -10,6 +10,7 @@
 #include "vmm/machine/config.h"
 #include "vmm/machine/deadline.h"
 #include "vmm/machine/dtb.h"
+#include "vmm/machine/ledger.h"
 #include "vmm/machine/machine.h"
 #include "vmm/machine/stats.h"
 #include "vmm/machine/status.h"
@@ -20,6 +21,7 @@ struct program {
 	struct machine machine;
 	struct deadline deadline;
 	struct stats stats;
+	struct ledger ledger;
 	bool built; /* machine.vm may be stopped; under deadline.lock */
 };
 
@@ -92,17 +94,37 @@ static int status_of(const struct program *p)
 	return STATUS_FAILED;
 }
 
-static void set_built(struct program *p, bool built)
+/* The last words, on another thread, look at the program too. */
+static void lock(struct program *p)
 {
 	if (p->deadline.started)
 		pthread_mutex_lock(&p->deadline.lock);
+}
+
+static void unlock(struct program *p)
+{
+	if (p->deadline.started)
+		pthread_mutex_unlock(&p->deadline.lock);
+}
+
+static void set_built(struct program *p, bool built)
+{
+	lock(p);
 	if (!built)
 		stats_keep(&p->stats, &p->machine);
 	p->built = built;
 	if (built && p->deadline.started && sys_now_ns() >= p->deadline.at_ns)
 		vm_stop(&p->machine.vm, VM_TIMED_OUT, 0, NULL);
-	if (p->deadline.started)
-		pthread_mutex_unlock(&p->deadline.lock);
+	unlock(p);
+}
+
+/* The machine is gone: is all that it had? */
+static void close_ledger(struct program *p)
+{
+	(void)ledger_end(&p->ledger, &p->machine);
+	lock(p);
+	p->stats.ledger = &p->ledger;
+	unlock(p);
 }
 
 static int dump_dtb(struct program *p)
@@ -135,8 +157,10 @@ static int run(struct program *p)
 	struct err e = ERR_NONE;
 	int status;
 
+	ledger_begin(&p->ledger);
 	if (machine_open(&p->machine, &p->config, &e) < 0) {
 		set_built(p, false);
+		close_ledger(p);
 		return fail(p, &e);
 	}
 	set_built(p, true);
@@ -145,6 +169,7 @@ static int run(struct program *p)
 	status = p->config.dump_dtb ? dump_dtb(p) : run_guest(p);
 	set_built(p, false);
 	machine_close(&p->machine);
+	close_ledger(p);
 	return status;
 }
 

@@ -8,6 +8,7 @@
 #include "vmm/base/bytes.h"
 #include "vmm/base/sys.h"
 #include "vmm/base/trace.h"
+#include "vmm/machine/ledger.h"
 #include "vmm/machine/outfile.h"
 #include "vmm/machine/stats_json.h"
 
@@ -53,6 +54,18 @@ static json_t *end_of(const struct stats *s, int status)
 	return o;
 }
 
+static json_t *left_of(const struct ledger *l)
+{
+	json_t *o = json_object();
+
+	for (unsigned i = 0; i < LEDGER_KINDS; i++)
+		stats_set(o, ledger_name(i),
+			  l->left[i] == LEDGER_UNKNOWN
+				  ? json_null()
+				  : json_integer(l->left[i]));
+	return o;
+}
+
 /* @machine: borrowed, or NULL. @end: taken over; NULL while it runs. */
 static json_t *frame(const struct stats *s, json_t *machine, json_t *end)
 {
@@ -67,6 +80,8 @@ static json_t *frame(const struct stats *s, json_t *machine, json_t *end)
 	stats_set_number(o, "total_ns", sys_now_ns() - s->began_ns);
 	if (machine)
 		(void)json_object_update(o, machine);
+	if (s->ledger)
+		stats_set(o, "left", left_of(s->ledger));
 	return o;
 }
 

@@ -17,6 +17,7 @@
 #include "vmm/loop.h"
 
 struct json_t;
+struct ledger;
 struct machine;
 
 struct stats {
@@ -24,9 +25,10 @@ struct stats {
 	uint64_t began_ns;
 	int signal_fd;
 	struct loop_fd signals;
-	struct machine *machine; /* that SIGUSR1 asks about; NULL: none */
-	struct json_t *kept;	 /* of a machine that is gone, or NULL */
-	const char *cause;	 /* of the end; NULL: it runs */
+	struct machine *machine;     /* that SIGUSR1 asks about; NULL: none */
+	struct json_t *kept;	     /* of a machine that is gone, or NULL */
+	const struct ledger *ledger; /* of its end; NULL: not written yet */
+	const char *cause;	     /* of the end; NULL: it runs */
 	struct err why;
 };
 

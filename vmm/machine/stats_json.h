@@ -25,6 +25,11 @@ static inline void stats_set_number(json_t *o, const char *key, uint64_t v)
 /* @text need not be UTF-8: a path is what it is. Other bytes become '?'. */
 void stats_set_text(json_t *o, const char *key, const char *text);
 
+/* Assigned functions, and what was mapped for their DMA: arrays. In
+ * stats_functions.c. */
+json_t *stats_of_functions(const struct assignment *a);
+json_t *stats_of_dma(const struct assignment *a);
+
 /* What @m counted, in several fields of one object; times count from @began_ns.
  * In stats_machine.c. */
 json_t *stats_of_machine(struct machine *m, uint64_t began_ns);

@@ -3,6 +3,7 @@
 
 #include "vmm/base/sys.h"
 #include "vmm/exit_name.h"
+#include "vmm/kvm_stats.h"
 #include "vmm/machine/stats_json.h"
 
 /* -------- exits -------- */
@@ -64,6 +65,24 @@ static json_t *exits_json(const struct exits *x)
 	return o;
 }
 
+static void add_stat(const char *name, uint64_t value, void *arg)
+{
+	if (value != 0)
+		stats_set_number(arg, name, value);
+}
+
+/* What KVM says of the VM or vCPU whose statistics @fd is. */
+static void set_kvm(json_t *o, int fd)
+{
+	json_t *kvm;
+
+	if (fd < 0)
+		return;
+	kvm = json_object();
+	(void)kvm_stats_each(fd, add_stat, kvm);
+	stats_set(o, "kvm", kvm);
+}
+
 static json_t *vcpu_json(const struct vcpu *c)
 {
 	struct exits x = { 0 };
@@ -72,6 +91,7 @@ static json_t *vcpu_json(const struct vcpu *c)
 	exits_add(&x, c);
 	stats_set_number(o, "index", c->index);
 	stats_set(o, "exits", exits_json(&x));
+	set_kvm(o, c->stats_fd);
 	return o;
 }
 
@@ -158,6 +178,7 @@ json_t *stats_of_machine(struct machine *m, uint64_t began_ns)
 
 	set_times(o, m, began_ns);
 	set_vcpus(o, &m->vm);
+	set_kvm(o, m->vm.stats_fd);
 	stats_set(o, "pio", bus_json(&m->vm.pio));
 	stats_set(o, "mmio", bus_json(&m->vm.mmio));
 	stats_set_number(o, "memslot_updates",
@@ -165,5 +186,7 @@ json_t *stats_of_machine(struct machine *m, uint64_t began_ns)
 	stats_set_number(o, "route_commits", counter_get(&m->vm.irq.commits));
 	stats_set_number(o, "interrupts_by_loop",
 			 atomic_load(&m->vm.irq.by_userspace));
+	stats_set(o, "functions", stats_of_functions(&m->assignment));
+	stats_set(o, "dma", stats_of_dma(&m->assignment));
 	return o;
 }

@@ -42,4 +42,6 @@ def judge(r):
     r.equal("hash read by L1 afterwards", r.host.get("host-read"), disk.known_sha(1))
     same = check(r, "0000:01:00.0")
     irqs = r.check_irqs(2, 100)
-    return f"64 MiB sha ok, 16 MiB written, {same}, {irqs}, {r.check_io_exits()}"
+    r.check_dma()
+    how = r.check_delivery("0000:01:00.0", int(g.get("irq").split()[1]))
+    return f"64 MiB sha ok, 16 MiB written, {same}, {irqs}, {how}, {r.check_io_exits()}"

@@ -53,6 +53,7 @@ vmm() {
 watched() {
     RUN=$((RUN + 1))
     mark run $RUN
+    rm -f /tmp/stats
     echo "@@@ run $RUN" >/dev/ttyS1
     {
         ("$@" </dev/null 2>/tmp/err)
@@ -62,6 +63,7 @@ watched() {
     STATUS=$(cat /tmp/status)
     mark status "$(vmm_status $STATUS)"
     [ ! -s /tmp/err ] || blob stderr /tmp/err
+    [ ! -s /tmp/stats ] || blob stats /tmp/stats
     # Nothing of the VMM may be left: no process, no VM.
     [ -z "$(pidof "$VMM_NAME")" ] || mark trouble "$VMM_NAME still runs"
     [ -z "$(ls -d /sys/kernel/debug/kvm/*-* 2>/dev/null)" ] || mark trouble "a VM is left"

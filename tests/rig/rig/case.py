@@ -5,6 +5,7 @@ that stand behind PASS.
 """
 import base64
 import hashlib
+import json
 import os
 import random
 import zlib
@@ -176,6 +177,8 @@ class Run:
         self.console = "\n".join(guest_lines)
         self.status = int(self.host.get("status", "-1"))
         self.stderr = self.host.blob("stderr").decode(errors="replace")
+        # minivmm's report (docs/stats.md); {} where there is none.
+        self.stats = json.loads(self.host.blob("stats") or "{}")
 
     def userspace_exits(self):
         """What the guest touched in its I/O phase that went to userspace, as
@@ -224,6 +227,43 @@ class Result:
         calls = int((run or self.runs[0]).host.get("io-syscalls"))
         self.check(not self.strict or calls <= MOST_SYSCALLS, f"the VMM made {calls} system calls during I/O")
         return "0 exits/IO"
+
+    def check_nothing_left(self, run):
+        """minivmm gave back all that it had (docs/stats.md). Where the command
+        line is wrong there is no report, nor after SIGKILL."""
+        if not self.strict or run.status in (125, 137) and not run.stats:
+            return
+        self.check(run.stats, "minivmm wrote no report (--stats)")
+        left = run.stats.get("left")
+        # A time limit that had to give up has no ledger.
+        self.check(left or run.status == 124, "the report has no ledger")
+        kept = {k: n for k, n in (left or {}).items() if n != 0}
+        self.check(not kept, f"minivmm did not give back {kept}")
+
+    def check_delivery(self, bdf, least_count, run=None):
+        """KVM injected every message of the function; the host counted as many
+        of them as the guest, or more."""
+        if not self.strict:
+            return "delivery not known"
+        stats = (run or self.runs[0]).stats
+        mine = [f for f in stats["functions"] if f["name"] == bdf]
+        self.check(len(mine) == 1, f"the report has no {bdf}")
+        irqs = mine[0]["interrupts"]
+        used = [v for v in irqs["vectors"] if v["irqfds"] > 0]
+        self.check(used, "no vector was ever tied to KVM")
+        looped = [v for v in irqs["vectors"] if v["by_loop"] > 0]
+        self.check(not looped and stats["interrupts_by_loop"] == 0, f"interrupts passed through the VMM: {looped}")
+        count = sum(irqs["host"]["vectors"].values())
+        self.check(count >= least_count, f"the host counted {count} interrupts, fewer than {least_count}")
+        return f"{len(used)} by irqfd, {count} in the host"
+
+    def check_dma(self, run=None):
+        """Guest RAM was mapped, with a time."""
+        if not self.strict:
+            return
+        spaces = (run or self.runs[0]).stats["dma"]
+        maps = [m for s in spaces for m in s["first"] if m["of"] == "RAM"]
+        self.check(maps and all(m["size"] > 0 and m["took_ns"] > 0 for m in maps), f"no DMA maps of RAM in {spaces}")
 
     def check_irqs(self, least_vectors, least_count):
         vectors, count = map(int, self.guest.get("irq", "0 0").split())

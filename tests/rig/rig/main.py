@@ -169,6 +169,7 @@ def judge(module, r):
     r.check(len(found) == len(wanted),
             f"{len(found)} runs, not {len(wanted)}" + (f" ({said})" if said else ""))
     for run in r.runs:
+        r.check_nothing_left(run)
         r.check(not run.guest.all("trouble"), "guest: " + "; ".join(run.guest.all("trouble")))
     for bdf in module.case.bind if module.case.give_back else ():
         r.check(r.host.get("back-" + bdf) not in ("", "vfio-pci"), f"{bdf} is not back on its own driver")

@@ -19,6 +19,7 @@
 #include "tests/unit/vmm-machine/scene.h"
 #include "vmm/base/bytes.h"
 #include "vmm/machine/boot.h"
+#include "vmm/machine/ledger.h"
 #include "vmm/machine/machine.h"
 
 struct swept {
@@ -35,11 +36,24 @@ static int sweep_open(void *arg, struct err *e)
 	return machine_open(&s->machine, &s->config, e);
 }
 
+/* KVM and the IOMMU hold nothing any more. */
+static void nothing_is_left(const struct machine *m)
+{
+	int64_t left[LEDGER_KINDS] = { 0 };
+
+	ledger_of_machine(m, left);
+	for (unsigned i = 0; i < LEDGER_KINDS; i++)
+		if (left[i] != 0)
+			fail_msg("%lld %s are left", (long long)left[i],
+				 ledger_name(i));
+}
+
 static void sweep_close(void *arg)
 {
 	struct swept *s = arg;
 
 	machine_close(&s->machine);
+	nothing_is_left(&s->machine);
 }
 
 static void no_failing_host_call_leaves_anything(void **state)
@@ -109,6 +123,7 @@ static enum vm_end end_after(uint16_t port, uint8_t value)
 	assert_int_equal(machine_run(&swept.machine, &e), 0);
 	end = swept.machine.vm.stop.end;
 	machine_close(&swept.machine);
+	nothing_is_left(&swept.machine);
 	assert_false(fake_pci_is_open(BDF));
 	return end;
 }

@@ -16,9 +16,11 @@
 #include <unistd.h>
 
 #include "tests/fakes/kernel.h"
+#include "vmm/machine/ledger.h"
 #include "vmm/machine/machine.h"
 #include "vmm/machine/stats.h"
 
+#define BDF "0000:01:00.0"
 #define REPORT "/run/stats.json"
 #define MIB (UINT64_C(1) << 20)
 
@@ -148,20 +150,27 @@ static const struct config config = {
 	.cpus = 2,
 	.console = "none",
 	.debug_exit = 0xf4,
+	.stats = REPORT,
 };
 
-static void begin(struct guest *g, const char *path)
+static void begin_with(struct guest *g, const char *path,
+		       const struct config *c)
 {
 	struct err e = ERR_NONE;
 
 	fake_file("/proc/sys/kernel/osrelease", "6.12.9-test\n");
 	fake_kvm_on_run(guest_run, g);
 	if (stats_start(&stats, path, &e) < 0 ||
-	    machine_open(&machine, &config, &e) < 0 ||
+	    machine_open(&machine, c, &e) < 0 ||
 	    stats_watch(&stats, &machine, &e) < 0)
 		fail_msg("%s", e.text);
 	assert_int_equal(machine_run(&machine, &e), 0);
 	stats_unwatch(&stats);
+}
+
+static void begin(struct guest *g, const char *path)
+{
+	begin_with(g, path, &config);
 }
 
 static void end(void)
@@ -234,6 +243,82 @@ static void end_versions_and_times_are_told(void **state)
 	assert_true(number(o, "total_ns") >= first + number(o, "run_ns"));
 	assert_int_equal(number(o, "memslot_updates"), 1);
 	assert_int_equal(number(o, "route_commits"), 1);
+	json_decref(o);
+}
+
+/* -------- functions -------- */
+
+static void function_tells_accesses_vectors_and_maps(void **state)
+{
+	static const struct fake_pci disk = {
+		.bdf = BDF,
+		.group = 12,
+		.class_code = 0x010802,
+		.pin = 1,
+		.bar = { { .size = 0x4000, .mem64 = true } },
+		.express_at = 0x80,
+		.msix = { .at = 0x40,
+			  .vectors = 8,
+			  .table = 0x2000,
+			  .pba = 0x3000 },
+	};
+	struct config c = config;
+	struct guest g = { 0 };
+	json_t *o;
+
+	fake_pci_add(&disk);
+	c.function[0] = (struct config_function){ CONFIG_VFIO, BDF };
+	c.n_functions = 1;
+	begin_with(&g, REPORT, &c);
+	end();
+	o = report();
+	assert_string_equal(text(o, "functions.0.name"), BDF);
+	assert_string_equal(text(o, "functions.0.guest"), "01:00.0");
+	assert_int_equal(number(o, "functions.0.config.reads"), 0);
+	assert_string_equal(text(o, "functions.0.bars.0.bar"), "BAR0");
+	assert_int_equal(number(o, "functions.0.bars.0.size"), 0x4000);
+	assert_int_equal(json_array_size(find(o, "functions.0.bars.0.pages")),
+			 0);
+	assert_string_equal(text(o, "functions.0.interrupts.mode"), "INTx");
+	assert_string_equal(text(o, "functions.0.interrupts.intx.delivery"),
+			    "irqfd, resample");
+	assert_int_equal(number(o, "functions.0.interrupts.host.intx"), 0);
+	assert_string_equal(text(o, "dma.0.through"), "vfio");
+	assert_int_equal(number(o, "dma.0.maps"), 1);
+	assert_string_equal(text(o, "dma.0.first.0.of"), "RAM");
+	assert_int_equal(number(o, "dma.0.first.0.size"), 64 * MIB);
+	assert_true(number(o, "dma.0.took_ns") > 0);
+	json_decref(o);
+}
+
+static void machine_without_functions_has_empty_lists(void **state)
+{
+	json_t *o = whole_run();
+
+	assert_true(json_is_array(find(o, "functions")));
+	assert_int_equal(json_array_size(find(o, "functions")), 0);
+	assert_int_equal(json_array_size(find(o, "dma")), 0);
+	json_decref(o);
+}
+
+/* -------- the ledger -------- */
+
+static void ledger_is_written_when_it_is_there(void **state)
+{
+	static struct ledger l = { .left = { LEDGER_UNKNOWN } };
+	struct err e = ERR_NONE;
+	json_t *o;
+
+	l.left[LEDGER_MEMSLOTS] = 2;
+	assert_int_equal(stats_start(&stats, REPORT, &e), 0);
+	stats.ledger = &l;
+	stats_end(&stats, 0);
+	stats_stop(&stats);
+	o = report();
+	assert_true(json_is_null(find(o, "left.fds")));
+	assert_int_equal(number(o, "left.memslots"), 2);
+	assert_int_equal(number(o, "left.iova_maps"), 0);
+	assert_int_equal(json_object_size(find(o, "left")), LEDGER_KINDS);
 	json_decref(o);
 }
 
@@ -358,6 +443,9 @@ int main(void)
 		FAKE_TEST(exits_are_counted_by_reason_and_vcpu),
 		FAKE_TEST(accesses_are_counted_by_region),
 		FAKE_TEST(end_versions_and_times_are_told),
+		FAKE_TEST(function_tells_accesses_vectors_and_maps),
+		FAKE_TEST(machine_without_functions_has_empty_lists),
+		FAKE_TEST(ledger_is_written_when_it_is_there),
 		FAKE_TEST(sigusr1_gives_a_report_of_the_running_machine),
 		FAKE_TEST(failing_start_is_reported_too),
 		FAKE_TEST(first_cause_stays),
