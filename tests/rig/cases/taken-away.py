@@ -1,0 +1,101 @@
+"""The host takes a disk from a guest that reads and writes it: unbind, SIGKILL, SIGTERM in start-up (VFIO-ERR-02)."""
+import hostile
+from case import Case, Disk, root_port
+
+disk = Disk()
+disks = [disk]
+
+BDF = "0000:01:00.0"
+
+# Beside the guest: wait until it is at work, act, and say how long that took.
+BESIDE = """
+    now_ms() { awk '{ print int($1 * 1000) }' /proc/uptime; }
+    beside() {      # RUN COMMAND...
+        _console=/tmp/console-$1
+        shift
+        until grep -q "^@@ at-work" $_console 2>/dev/null; do usleep 50000; done
+        sleep 1
+        _start=$(now_ms)
+        "$@"
+        mark took $(($(now_ms) - _start))
+    }
+    unbind() { echo $1 >/sys/bus/pci/drivers/vfio-pci/unbind; }
+    killed() { kill -KILL $(pidof minivmm); }
+"""
+
+# The host's own driver reads what was there and writes behind what the guest
+# did.
+WORKS = f"""
+    works() {{
+        give_back {BDF} nvme
+        wait_for 10 [ -b /dev/nvme0n1 ] || return
+        mark $1-read $(sha_range /dev/nvme0n1 0 64)
+        dd if=/dev/nvme0n1 of=/dev/nvme0n1 bs=1M skip=$2 seek=$((72 + $2)) count=2 conv=notrunc 2>/dev/null
+        sync
+    }}
+"""
+
+case = Case(
+    l0=root_port(1) + disk.args("rp1"),
+    bind=[BDF],
+    guest_modules=["nvme"],
+    host_modules=["nvme"],
+    guest="""
+        wait_for 20 [ -b /dev/nvme0n1 ] || finish
+        dd if=/dev/urandom of=/tmp/random bs=1M count=8 2>/dev/null
+        while :; do dd if=/tmp/random of=/dev/nvme0n1 bs=1M seek=64 conv=notrunc,fsync; done 2>/dev/null &
+        while :; do
+            mark hash $(sha_range /dev/nvme0n1 0 8)
+            echo 3 >/proc/sys/vm/drop_caches
+            mark at-work
+        done
+    """,
+    host=BESIDE + WORKS + hostile.COMPLAINTS + f"""
+        bind {BDF}
+        beside 1 unbind {BDF} &
+        vmm --vfio {BDF}
+        wait
+        works unbound 0
+        bind {BDF}
+        beside 2 killed &
+        vmm --vfio {BDF}
+        wait
+        works killed 2
+        # RAM that takes a second to populate and map; SIGTERM comes before.
+        bind {BDF}
+        /vmm/minivmm --kernel /l2/bzImage --mem 2400M --console none --vfio {BDF} &
+        _pid=$!
+        usleep 400000
+        _start=$(now_ms)
+        kill -TERM $_pid
+        wait $_pid
+        mark start-up-status $?
+        mark start-up-took $(($(now_ms) - _start))
+        works terminated 4
+        complaints
+    """,
+    give_back=f"mark back-{BDF} $(driver_of {BDF})",
+    # 128 is minivmm's word for it, 137 timeout's for a child that was killed.
+    status=(128, 137),
+    limit=150,
+    only=("minivmm",),
+)
+
+UNBIND_LIMIT_MS = 5000
+
+
+def judge(r):
+    for run in r.runs:
+        r.check(all(h == disk.known_sha(8) for h in run.guest.all("hash")), "the guest read something else")
+    r.check("the host wants the function back" in r.runs[0].stderr, f"said: {r.runs[0].stderr}")
+    took = [int(t) for t in r.host.all("took")]
+    unbind = took[0]
+    r.check(unbind < UNBIND_LIMIT_MS, f"the write to unbind took {unbind} ms")
+    for i, how in enumerate(("unbound", "killed", "terminated")):
+        r.equal(f"hash read by L1, {how}", r.host.get(how + "-read"), disk.known_sha())
+        r.equal(f"written by L1, {how}", disk.sha(72 + 2 * i, 2), disk.sha(2 * i, 2))
+    status, late = int(r.host.get("start-up-status")), int(r.host.get("start-up-took"))
+    # 128 + SIGTERM while it starts; 125 if it was up already.
+    r.check(status in (143, 125) and late < 10000, f"SIGTERM in start-up: status {status} after {late} ms")
+    hostile.no_complaints(r)
+    return f"unbind ended after {unbind} ms, SIGKILL, SIGTERM in start-up ({status}, {late} ms): L1 reads and writes each time"
