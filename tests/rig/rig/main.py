@@ -176,17 +176,29 @@ def judge(module, r):
     return module.judge(r)
 
 
+def emulators_fault(r, wanted):
+    """Words for a run that may have failed by L0: a guest that hung, or whose
+    CPU took a triple fault that nobody asked for; empty if there is none."""
+    for i, run in enumerate(r.runs):
+        if wanted[i:i + 1] == [run.status] or "guest-done" in run.guest:
+            continue
+        if run.status == 124:
+            return f"run {i + 1}: the guest hung"
+        if run.status == 126 and "triple fault" in run.stderr:
+            return f"run {i + 1}: a triple fault in the guest"
+    return ""
+
+
 def attempt(rig, name, module, args):
-    """(passed, words, retries). A hang may be the emulator's: one retry."""
+    """(passed, words, retries). What may be the emulator's fault: one retry."""
     echo_l1 = (lambda line: print(f"L1| {line}", flush=True)) if args.verbose else None
     echo_l2 = (lambda line: print(f"L2| {line}", flush=True)) if args.verbose else None
     for retries in (0, 1):
         try:
             r = rig.run(name, module, echo_l1, echo_l2)
-            hung = [i for i, run in enumerate(r.runs)
-                    if run.status == 124 and module.case.wanted_status(rig.vmm)[i:i + 1] != [124]]
-            if hung and "guest-done" not in r.runs[hung[0]].guest and retries == 0:
-                raise machine.Hang(f"run {hung[0] + 1}: the guest hung")
+            words = emulators_fault(r, module.case.wanted_status(rig.vmm))
+            if words and retries == 0:
+                raise machine.Hang(words)
             return True, judge(module, r), retries
         except machine.Hang as e:
             words = str(e)
