@@ -85,6 +85,9 @@ struct vfio_options {
  * rom=on, off or a file, vf-token=UUID, msix-reloc=auto, off or barN. */
 int vfio_options_parse(const char *text, struct vfio_options *out,
 		       struct err *e);
+/* What @f needs though nobody asked for it: p2p for chips whose programs reach
+ * their own BARs by DMA. Before the backend is chosen. */
+void vfio_quirk_options(const struct vfio_function *f, struct vfio_options *o);
 /* "/run/card.sock,key=value…", the same keys but vf-token. A comma ends the
  * path. */
 int vfio_user_options_parse(const char *text, struct vfio_options *out,

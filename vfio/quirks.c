@@ -1,7 +1,8 @@
 /* vfio/quirks.c - exceptions, each with its reason
  *
  * Some functions are wrong about themselves. Each entry names the functions,
- * what they claim and what is true; everything else is believed.
+ * what they claim and what is true; everything else is believed. Others need
+ * what nobody else does, and their users should not have to know.
  */
 #include "vfio/internal.h"
 #include "vmm/base/trace.h"
@@ -62,5 +63,30 @@ void vfio_quirk_msix(const struct vfio_device *d, uint8_t *cap)
 			 vfio_name(d), q->who, q->offset);
 		le32_store(cap + PCI_MSIX_PBA,
 			   (pba & PCI_MSIX_PBA_BIR) | q->offset);
+	}
+}
+
+/* These run programs that move memory to and from the chip's own registers and
+ * memory, by the addresses of their BARs. On a conventional bus the chip itself
+ * answers; where each of its accesses goes through an IOMMU, that has to know
+ * the BARs. All are Symbios Logic's, as Linux' sym53c8xx drives them. */
+static const struct self_quirk {
+	uint16_t vendor, first, last;
+} self_quirks[] = {
+	{ 0x1000, 0x0001, 0x0021 }, /* 53C810 to 53C1010-66 */
+	{ 0x1000, 0x008f, 0x008f }, /* 53C875J */
+};
+
+void vfio_quirk_options(const struct vfio_function *f, struct vfio_options *o)
+{
+	for (unsigned i = 0; i < ARRAY_LEN(self_quirks); i++) {
+		const struct self_quirk *q = &self_quirks[i];
+
+		if (o->p2p || f->vendor != q->vendor || f->device < q->first ||
+		    f->device > q->last)
+			continue;
+		log_info("vfio: %s: a SCSI processor: its programs need p2p=on",
+			 f->name);
+		o->p2p = true;
 	}
 }

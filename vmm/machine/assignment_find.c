@@ -34,6 +34,7 @@ static int add(struct assignment *a, const struct assigned *f, struct err *e)
 		    0)
 			return err_set(e, -EINVAL, "%s was given twice",
 				       new->function.name);
+	vfio_quirk_options(&new->function, &new->options);
 	a->n++;
 	return 0;
 }

@@ -477,6 +477,30 @@ static void files_of_bars_are_not_kept(void **state)
 	bench_close(&b);
 }
 
+/* -------- nobody asked -------- */
+
+static bool wants_p2p(uint16_t vendor, uint16_t device)
+{
+	struct vfio_function f = { .vendor = vendor, .device = device };
+	struct vfio_options o = { .p2p = false };
+
+	vfio_quirk_options(&f, &o);
+	return o.p2p;
+}
+
+static void scsi_processors_reach_their_own_bars(void **state)
+{
+	assert_true(wants_p2p(0x1000, 0x0001)); /* 53C810 */
+	assert_true(wants_p2p(0x1000, 0x0012)); /* 53C895A */
+	assert_true(wants_p2p(0x1000, 0x0021)); /* 53C1010-66 */
+	assert_true(wants_p2p(0x1000, 0x008f)); /* 53C875J */
+	/* the same maker's that do not, other makers' */
+	assert_false(wants_p2p(0x1000, 0x0000));
+	assert_false(wants_p2p(0x1000, 0x0030)); /* 53C1030 */
+	assert_false(wants_p2p(0x1000, 0x0060)); /* SAS1078 */
+	assert_false(wants_p2p(0x8086, 0x0012));
+}
+
 int main(void)
 {
 	const struct CMUnitTest both[] = {
@@ -497,6 +521,7 @@ int main(void)
 	};
 	const struct CMUnitTest kernel_only[] = {
 		FAKE_TEST(addresses_that_the_iommu_reserves_are_not_fatal),
+		FAKE_TEST(scsi_processors_reach_their_own_bars),
 	};
 	const struct CMUnitTest iommufd_only[] = {
 		FAKE_TEST(addresses_that_the_iommu_reserves_are_not_fatal),
