@@ -11,13 +11,15 @@ mark() { echo "@@ $*"; }
 blob() {
     _key=$1
     shift
-    cat "$@" | gzip -1 | base64 | sed "s/^/@@+ $_key /"
+    cat "$@" | gzip -1 | base64 | sed "s|^|@@+ $_key |"
 }
 
+# load NAME...: modules and what they need; NAME.options may hold parameters.
 load() {
     for _name; do
         while read -r _m; do
-            grep -q "^$_m " /proc/modules || insmod /modules/$_m.ko || mark trouble "insmod $_m"
+            grep -q "^$_m " /proc/modules || insmod /modules/$_m.ko $(cat /modules/$_m.options 2>/dev/null) ||
+                mark trouble "insmod $_m"
         done </modules/$_name.load
     done
 }

@@ -23,6 +23,14 @@ give_back() {
     mark back-$1 "$(driver_of $1)"
 }
 
+# release BDF: as give_back, for a function that has no driver of its own.
+release() {
+    _d=/sys/bus/pci/devices/$1
+    echo >$_d/driver_override
+    [ ! -e $_d/driver ] || echo $1 >$_d/driver/unbind
+    [ -e $_d/driver ] || mark back-$1 nobody
+}
+
 # vmm [--mem M] [--cpus N] [--append TEXT] [--vfio BDF]... [--kernel K]
 #     [--initrd I] [--timeout S] [OTHER...]: run the VMM under test with L2.
 # Its console goes to the second serial line, its errors and status to marks.

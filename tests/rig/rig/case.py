@@ -43,6 +43,7 @@ class Case:
     status: object = (0,)        # of each run of the VMM; or {VMM: that}
     guest_limit: int = 60        # seconds for each run of the VMM
     limit: int = 120             # seconds for the whole case
+    up_limit: int = 30           # seconds for L1 to come up, which takes it 3
     guest_files: object = field(default_factory=dict)   # more files for L2, or a
     host_files: object = field(default_factory=dict)    # function of the kernel; for L1
     lspci: bool = False          # L2 has lspci

@@ -1,4 +1,5 @@
-"""The card's driver for Debian's kernels, and card-explore: built once, kept.
+"""Drivers and programs of ours for Debian's kernels: built once, kept. The
+card's driver and card-explore; a driver for edu, and a hand on BARs.
 
 Headers and build tools come unpacked, of the kernel's own version; nothing is
 installed. The compiler is the host's. What is built is named after kernel and
@@ -14,7 +15,8 @@ import tempfile
 
 from fetch import CACHE, KERNELS, TOP, Program, Trouble, debian
 
-SOURCE = os.path.join(TOP, "tests", "guest", "card")
+CARD = os.path.join(TOP, "tests", "guest", "card")
+ZOO = os.path.join(TOP, "tests", "guest", "zoo")
 CONTRACT = os.path.join(TOP, "tests", "card", "regs.h")
 # Programs of the build system, each by the variable that its makefiles call it
 # by. Debian's own objtool and modpost only start that of the architecture.
@@ -72,12 +74,12 @@ class Headers:
                          "CONFIG_DEBUG_INFO_BTF_MODULES=", "CONFIG_CC_HAS_MIN_FUNCTION_ALIGNMENT="])
 
 
-def make(out, target, *words):
-    done = subprocess.run(["make", "-j2", "-C", SOURCE, f"O={out}", "CC=gcc", *words, target],
+def make(source, out, target, *words):
+    done = subprocess.run(["make", "-j2", "-C", source, f"O={out}", "CC=gcc", *words, target],
                           stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if not line.startswith("warning: ")]
-        raise Trouble(f"cannot build {target} in tests/guest/card: {(lines or ['make failed'])[0]}")
+        raise Trouble(f"cannot build {target} in {os.path.relpath(source, TOP)}: {(lines or ['make failed'])[0]}")
 
 
 def kept(name, key, build):
@@ -93,19 +95,35 @@ def kept(name, key, build):
     return path
 
 
-def card_driver(kernel):
-    """minivmm_card.ko for this fetch.Kernel."""
-    sources = glob.glob(os.path.join(SOURCE, "module", "*"))
-
+def module(source, name, kernel, *more):
+    """The module of that folder for this fetch.Kernel; `more` are files that it
+    is made from too."""
     def build(out):
         headers = Headers(kernel.version)
-        make(out, "module", f"KDIR={headers.folder}", "KARGS=" + headers.words(out))
+        make(source, out, "module", f"KDIR={headers.folder}", "KARGS=" + headers.words(out))
 
-    key = digest(*sources, CONTRACT, os.path.join(SOURCE, "Makefile"), __file__)
-    return kept("minivmm_card.ko", f"{kernel.version}-{key}", build)
+    files = glob.glob(os.path.join(source, "module", "*"))
+    key = digest(*files, os.path.join(source, "Makefile"), *more, __file__)
+    return kept(name, f"{kernel.version}-{key}", build)
+
+
+def program(source, name, target, *files):
+    """A static program of that folder."""
+    key = digest(*files, os.path.join(source, "Makefile"))
+    return kept(name, f"{target}-{key}", lambda out: make(source, out, target))
+
+
+def card_driver(kernel):
+    return module(CARD, "minivmm_card.ko", kernel, CONTRACT)
 
 
 def card_explore():
-    """card-explore, static."""
-    key = digest(*glob.glob(os.path.join(SOURCE, "explore*.[ch]")), CONTRACT, os.path.join(SOURCE, "Makefile"))
-    return kept("card-explore", "explore-" + key, lambda out: make(out, "explore"))
+    return program(CARD, "card-explore", "explore", *glob.glob(os.path.join(CARD, "explore*.[ch]")), CONTRACT)
+
+
+def edu_driver(kernel):
+    return module(ZOO, "minivmm_edu.ko", kernel)
+
+
+def bars():
+    return program(ZOO, "bars", "bars", os.path.join(ZOO, "bars.c"))

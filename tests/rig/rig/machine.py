@@ -19,7 +19,6 @@ IOMMUS = {
     "none": ([], ""),
 }
 L1_APPEND = "console=ttyS0 quiet panic=-1 random.trust_cpu=on"
-L1_UP_LIMIT = 30        # it takes 3 s
 
 PR_SET_PDEATHSIG = 1
 
@@ -124,7 +123,7 @@ def boot(qemu, kernel, initrds, case, logs, echo_l1, echo_l2):
         while process.poll() is None:
             obey(case.cards, l1.poll() + l2.poll())
             spent = time.monotonic() - start
-            if spent > L1_UP_LIMIT * (3 if case.icount else 1) and not l1.seen("@@ l1-up"):
+            if spent > case.up_limit * (3 if case.icount else 1) and not l1.seen("@@ l1-up"):
                 raise Hang("L1 did not come up")
             if spent > case.limit:
                 raise Hang(f"not done after {case.limit} s")
