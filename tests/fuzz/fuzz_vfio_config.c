@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	struct bench b;
 
 	fake_reset();
-	bench_open(&b, &plain_function);
+	hostile_open(&b, n != 0 && data[n - 1] & 1);
 	while (h.at < h.end)
 		hostile_step(&b, &h);
 	hostile_check(&b);

@@ -22,6 +22,20 @@ static inline uint32_t hostile_take(struct hostile *h, unsigned n)
 	return v;
 }
 
+/* A function with a ROM; @moved: its MSI-X table is behind its registers. */
+static inline void hostile_open(struct bench *b, bool moved)
+{
+	struct fake_pci p = plain_function;
+
+	p.rom_size = 0x4000;
+	fake_pci_add(&p);
+	bench_vm(b);
+	if (moved)
+		b->o.msix_reloc = VFIO_RELOC_BAR;
+	MUST(bench_attach(b, &why));
+	MUST(bench_place(b, &why));
+}
+
 /* Registers where something happens, more often than chance would have it. */
 static inline unsigned hostile_offset(struct hostile *h, unsigned len)
 {
@@ -42,10 +56,11 @@ static inline void hostile_bar(struct bench *b, struct hostile *h, bool write)
 	unsigned len = 1u << hostile_take(h, 1) % 4;
 	uint64_t off = hostile_take(h, 2) % 0x5000;
 	uint64_t v = hostile_take(h, 4);
+	unsigned bar = v % 8 == 7 ? PCI_ROM_BAR : 0;
 	uint64_t at;
 
 	pthread_mutex_lock(&b->pci->lock);
-	at = (bar_at(b, 0) ? bar_at(b, 0) : 0x80000000) + off;
+	at = (bar_at(b, bar) ? bar_at(b, bar) : 0x80000000) + off;
 	pthread_mutex_unlock(&b->pci->lock);
 	if (write)
 		bus_write(&b->vm.mmio, at, len, v);

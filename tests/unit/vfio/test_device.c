@@ -316,7 +316,7 @@ static void random_accesses_leave_nothing_behind(void **state)
 			data[i] = (uint8_t)(seed >> 56);
 		}
 		fake_reset();
-		bench_open(&b, &plain_function);
+		hostile_open(&b, round % 2 != 0);
 		while (h.at < h.end)
 			hostile_step(&b, &h);
 		hostile_check(&b);
