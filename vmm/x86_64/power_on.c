@@ -19,6 +19,7 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <linux/kvm.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -92,15 +93,27 @@ static const struct {
 };
 enum { UNLISTED_MAX = 160 };
 
+static bool has(const struct x86_power_on *p, uint32_t index)
+{
+	for (unsigned i = 0; i < p->n_msrs; i++)
+		if (p->msr[i] == index)
+			return true;
+	return false;
+}
+
 static void add_unlisted(struct x86_power_on *p)
 {
-	unsigned n = 0;
+	unsigned room = p->n_msrs + UNLISTED_MAX;
 
-	for (unsigned i = 0; i < ARRAY_LEN(unlisted); i++)
-		for (unsigned k = 0; k < unlisted[i].n; k++, n++)
-			p->msr[p->n_msrs + n] = unlisted[i].first + k;
-	assert(n <= UNLISTED_MAX);
-	p->n_msrs += n;
+	for (unsigned i = 0; i < ARRAY_LEN(unlisted); i++) {
+		uint32_t first = unlisted[i].first;
+
+		for (uint32_t at = first; at < first + unlisted[i].n; at++) {
+			assert(p->n_msrs < room);
+			if (!has(p, at))
+				p->msr[p->n_msrs++] = at;
+		}
+	}
 }
 
 static int list_msrs(int kvm_fd, struct x86_power_on *p, struct err *e)

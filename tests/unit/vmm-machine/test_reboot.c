@@ -9,8 +9,11 @@
 #include <cmocka.h>
 #include <linux/kvm.h>
 #include <linux/pci_regs.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "pcie/bar.h"
 #include "tests/fakes/kernel.h"
@@ -309,7 +312,9 @@ struct guest {
 	uint64_t takes_ns;
 	enum vm_end meanwhile; /* what somebody else wants at the reboot */
 	unsigned fail_at;      /* the host call that fails from there on */
-	bool marks;	       /* fake_mark at the third run */
+	unsigned kill_at;      /* the run in which SIGTERM comes */
+	bool fail_pread;
+	bool marks; /* fake_mark at the third run */
 };
 
 static int write_port(struct kvm_run *run, uint16_t port, uint8_t value)
@@ -331,7 +336,7 @@ static int run_guest(struct kvm_run *run, unsigned index, void *arg)
 
 	if (index != 0)
 		return FAKE_RUN_HALT;
-	g->runs++;
+	__atomic_add_fetch(&g->runs, 1, __ATOMIC_SEQ_CST);
 	if (g->changes) {
 		find_all(g->runs == 1 ? &first : &now);
 		if (g->runs > 1)
@@ -344,7 +349,12 @@ static int run_guest(struct kvm_run *run, unsigned index, void *arg)
 	if (g->runs >= g->wanted)
 		return write_port(run, BOARD_POWER_PORT,
 				  0x20 | BOARD_S5_TYPE << 2);
-	fake_trace_clear();
+	if (g->runs == g->kill_at)
+		kill(getpid(), SIGTERM);
+	if (config.on_reboot == CONFIG_REBOOT_RESET)
+		fake_trace_clear();
+	if (g->fail_pread)
+		fake_fail_call("pread /boot/initrd", 1, EIO);
 	if (g->fail_at)
 		fake_fail_at(g->fail_at, EIO);
 	if (g->meanwhile != VM_RUNNING) {
@@ -449,12 +459,145 @@ static void many_reboots_leave_nothing_behind(void **state)
 	fake_reset();
 }
 
+/* -------- ends that come in between -------- */
+
+static void what_the_host_wants_meanwhile_counts(void **state)
+{
+	static const enum vm_end ends[] = { VM_TIMED_OUT, VM_FAILED, VM_QUIT,
+					    VM_RECLAIMED };
+
+	use_nothing();
+	for (unsigned i = 0; i < ARRAY_LEN(ends); i++) {
+		struct guest g = { .wanted = 3, .meanwhile = ends[i] };
+
+		print_message("  %s\n", vm_end_name(ends[i]));
+		assert_int_equal(run_machine(&g), ends[i]);
+		assert_int_equal(g.runs, 1);
+		machine_close(&machine);
+	}
+}
+
+static void what_the_guest_does_after_its_reboot_does_not(void **state)
+{
+	static const enum vm_end ends[] = { VM_POWERED_OFF, VM_CRASHED,
+					    VM_DEBUG_EXIT };
+
+	use_nothing();
+	for (unsigned i = 0; i < ARRAY_LEN(ends); i++) {
+		struct guest g = { .wanted = 3, .meanwhile = ends[i] };
+
+		print_message("  %s\n", vm_end_name(ends[i]));
+		assert_int_equal(run_machine(&g), VM_POWERED_OFF);
+		assert_int_equal(g.runs, 3);
+		machine_close(&machine);
+	}
+}
+
+static void signal_is_heard_between_two_reboots(void **state)
+{
+	struct guest g = { .wanted = 1000, .takes_ns = SECOND, .kill_at = 5 };
+
+	use_nothing();
+	assert_int_equal(run_machine(&g), VM_FAILED);
+	assert_string_equal(machine.vm.stop.err.text, "ended by signal TERM");
+	assert_true(g.runs < 10);
+	machine_close(&machine);
+}
+
+static void *time_is_up(void *arg)
+{
+	struct guest *g = arg;
+
+	while (__atomic_load_n(&g->runs, __ATOMIC_SEQ_CST) < 11)
+		usleep(1000);
+	usleep(100000);
+	vm_stop(&machine.vm, VM_TIMED_OUT, 0, NULL);
+	return NULL;
+}
+
+/* Ten are free; then a second passes, which others may use. */
+static void endless_reboots_are_slowed_down(void **state)
+{
+	struct guest g = { .wanted = 100000 };
+	pthread_t t;
+
+	use_nothing();
+	alarm(10);
+	assert_int_equal(pthread_create(&t, NULL, time_is_up, &g), 0);
+	assert_int_equal(run_machine(&g), VM_TIMED_OUT);
+	pthread_join(t, NULL);
+	alarm(0);
+	assert_int_equal(g.runs, 11);
+	machine_close(&machine);
+}
+
+/* -------- failures -------- */
+
+static void initrd_that_cannot_be_read_again_ends_the_vm(void **state)
+{
+	struct guest g = { .wanted = 3, .fail_pread = true };
+
+	use_nothing();
+	assert_int_equal(run_machine(&g), VM_FAILED);
+	assert_non_null(
+		strstr(machine.vm.stop.err.text, "cannot read /boot/initrd"));
+	assert_int_equal(g.runs, 1);
+	machine_close(&machine);
+}
+
+/* Some are survived, some end the VM with a sentence; none leaves anything. */
+static void no_failing_call_during_a_reboot_leaves_anything(void **state)
+{
+	unsigned ended = 0;
+
+	for (unsigned n = 1; n <= 150; n++) {
+		struct guest g = { .wanted = 2, .fail_at = n };
+		enum vm_end end;
+
+		fake_reset();
+		use_nothing();
+		end = run_machine(&g);
+		fake_fail_none();
+		if (end != VM_POWERED_OFF) {
+			assert_int_equal(end, VM_FAILED);
+			assert_true(machine.vm.stop.err.text[0] != '\0');
+			ended++;
+		}
+		machine_close(&machine);
+		machine_close(&machine);
+		if (fake_leaks())
+			fail_msg("call %u: %s", n, fake_leaks());
+	}
+	assert_true(ended > 20);
+}
+
+/* -------- what is not kept without need -------- */
+
+static void a_reboot_is_the_end_by_default(void **state)
+{
+	struct guest g = { .wanted = 2 };
+
+	use_nothing();
+	config.on_reboot = CONFIG_REBOOT_EXIT;
+	assert_int_equal(run_machine(&g), VM_REBOOTED);
+	assert_int_equal(g.runs, 1);
+	assert_int_equal(fake_trace_count("KVM_GET_LAPIC"), 0);
+	machine_close(&machine);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		FAKE_TEST(guest_finds_what_it_found_at_first),
 		FAKE_TEST(dma_is_over_before_ram_is_filled),
 		FAKE_TEST(many_reboots_leave_nothing_behind),
+		FAKE_TEST(what_the_host_wants_meanwhile_counts),
+		FAKE_TEST(what_the_guest_does_after_its_reboot_does_not),
+		FAKE_TEST(signal_is_heard_between_two_reboots),
+		FAKE_TEST(endless_reboots_are_slowed_down),
+		FAKE_TEST(initrd_that_cannot_be_read_again_ends_the_vm),
+		FAKE_TEST(no_failing_call_during_a_reboot_leaves_anything),
+		FAKE_TEST(a_reboot_is_the_end_by_default),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
