@@ -101,19 +101,20 @@ static bool has(const struct x86_power_on *p, uint32_t index)
 	return false;
 }
 
+static void add_range(struct x86_power_on *p, uint32_t first, uint32_t n)
+{
+	for (uint32_t at = first; at < first + n; at++)
+		if (!has(p, at))
+			p->msr[p->n_msrs++] = at;
+}
+
 static void add_unlisted(struct x86_power_on *p)
 {
 	unsigned room = p->n_msrs + UNLISTED_MAX;
 
-	for (unsigned i = 0; i < ARRAY_LEN(unlisted); i++) {
-		uint32_t first = unlisted[i].first;
-
-		for (uint32_t at = first; at < first + unlisted[i].n; at++) {
-			assert(p->n_msrs < room);
-			if (!has(p, at))
-				p->msr[p->n_msrs++] = at;
-		}
-	}
+	for (unsigned i = 0; i < ARRAY_LEN(unlisted); i++)
+		add_range(p, unlisted[i].first, unlisted[i].n);
+	assert(p->n_msrs <= room);
 }
 
 static int list_msrs(int kvm_fd, struct x86_power_on *p, struct err *e)
