@@ -188,6 +188,7 @@ static int device_build(struct vfio_device *d, struct vfio_iommu *iommu,
 		return rc;
 	vfio_bars_mmap(d);
 	vfio_peer_check(d);
+	vfio_power_check(d);
 	memcpy(d->power_on, d->pci.config, sizeof(d->power_on));
 	return 0;
 }

@@ -72,6 +72,7 @@ struct vfio_options {
 	struct vfio_place place;
 	char vf_token[VFIO_TOKEN_SIZE]; /* VFIO-OPEN-15; empty: none */
 	bool p2p; /* VFIO-DMA-13: the other functions' DMA reaches its BARs */
+	bool low_power; /* VFIO-PM-04: in D3hot the host may cut its power */
 	enum vfio_rom_choice rom;
 	char rom_file[256];
 	enum vfio_msix_reloc msix_reloc;
@@ -80,7 +81,8 @@ struct vfio_options {
 
 /* "0000:01:00.0,key=value…": spelling only. Unknown keys are named. Keys:
  * allow-no-reset (or =on, =off), cfg-gaps=pass or block, ecap=allow:ID or
- * deny:ID with a hexadecimal ID, any number of times, on-error=stop or report,
+ * deny:ID with a hexadecimal ID, any number of times, low-power (or =on, =off),
+ * on-error=stop or report,
  * on-request=stop or report, slot=N or N.F, at=BB:00.F, p2p (or =on, =off),
  * rom=on, off or a file, vf-token=UUID, msix-reloc=auto, off or barN. */
 int vfio_options_parse(const char *text, struct vfio_options *out,

@@ -174,6 +174,10 @@ struct vfio_device {
 
 	struct vfio_reset reset;
 	struct vfio_dev_listener listener; /* health.c */
+	/* The host may have cut its power (power.c): config space as it was
+	 * then. */
+	bool asleep;
+	uint8_t slept[PCIE_CONFIG_SIZE];
 	bool touched; /* something changed the device since its last reset */
 	enum vfio_health health;
 	uint64_t suspect_since; /* sys_now_ns */
@@ -182,7 +186,7 @@ struct vfio_device {
 	struct loop_fd look_timer; /* on-error=stop */
 	int look_fd;
 	struct log_limit access_limit, req_limit, reset_limit, error_limit;
-	struct log_limit peer_limit;
+	struct log_limit peer_limit, power_limit;
 	struct vfio_reset_count resets[VFIO_RESET_CAUSES];
 };
 
@@ -295,6 +299,11 @@ void vfio_irqs_rearm(struct vfio_device *d);
 void vfio_irqs_close(struct vfio_device *d); /* safe half-built */
 
 /* -------- power.c -------- */
+
+/* What low-power=on is worth here. */
+void vfio_power_check(struct vfio_device *d);
+/* If it is asleep: no longer, and in D3hot, as the guest left it. */
+void vfio_power_wake(struct vfio_device *d);
 
 /* The guest wrote to a dword that holds PMCSR. */
 void vfio_power_write(struct vfio_device *d, unsigned off, unsigned len,

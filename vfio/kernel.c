@@ -214,6 +214,29 @@ static int kernel_hot_reset(struct vfio_dev *d, struct err *e)
 	return vfio_hot_reset(k->fd, k->groups, e);
 }
 
+/* Not _ENTRY_WITH_WAKEUP: a wake-up that only the host sees is no event for
+ * the guest, and without it the function goes back to sleep by itself. */
+static int kernel_low_power(struct vfio_dev *d, enum vfio_low_power what,
+			    struct err *e)
+{
+	struct vfio_device_feature f = {
+		.argsz = sizeof(f),
+		.flags = VFIO_DEVICE_FEATURE_SET |
+			 (what == VFIO_LOW_POWER_LEAVE
+				  ? VFIO_DEVICE_FEATURE_LOW_POWER_EXIT
+				  : VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY) |
+			 (what == VFIO_LOW_POWER_OFFERED
+				  ? VFIO_DEVICE_FEATURE_PROBE
+				  : 0),
+	};
+	int rc = sys_ioctl(kernel_of(d)->fd, VFIO_DEVICE_FEATURE, &f);
+
+	/* since Linux 6.1 */
+	if (rc == -ENOTTY)
+		return err_set(e, rc, "this kernel cannot do it");
+	return rc < 0 ? err_sys(e, rc, "VFIO_DEVICE_FEATURE failed") : 0;
+}
+
 static void kernel_close(struct vfio_dev *d)
 {
 	struct kernel_dev *k = kernel_of(d);
@@ -237,6 +260,7 @@ static const struct vfio_dev_ops kernel_ops = {
 	.reset = kernel_reset,
 	.hot_set = kernel_hot_set,
 	.hot_reset = kernel_hot_reset,
+	.low_power = kernel_low_power,
 	.close = kernel_close,
 };
 

@@ -21,6 +21,12 @@ static int set_p2p(struct vfio_options *o, const struct opt *p, struct err *e)
 	return opt_switch(p, &o->p2p, e);
 }
 
+static int set_low_power(struct vfio_options *o, const struct opt *p,
+			 struct err *e)
+{
+	return opt_switch(p, &o->low_power, e);
+}
+
 static int set_gaps(struct vfio_options *o, const struct opt *p, struct err *e)
 {
 	char v[32];
@@ -189,6 +195,7 @@ static const struct option {
 	{ "at", set_at },
 	{ "cfg-gaps", set_gaps },
 	{ "ecap", set_ecap },
+	{ "low-power", set_low_power },
 	{ "msix-reloc", set_msix_reloc },
 	{ "on-error", set_on_error },
 	{ "on-request", set_on_request },
@@ -210,7 +217,7 @@ static int set_one(struct vfio_options *o, const struct opt *p, struct err *e)
 	}
 	return opt_unknown(p,
 			   "allow-no-reset, at=BB:00.F, cfg-gaps=pass|block, "
-			   "ecap=allow:ID, ecap=deny:ID, "
+			   "ecap=allow:ID, ecap=deny:ID, low-power, "
 			   "msix-reloc=auto|off|barN, "
 			   "on-error=stop|report, on-request=stop|report, p2p, "
 			   "rom=on|off|FILE, slot=N[.F] and vf-token=UUID",

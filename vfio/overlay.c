@@ -28,9 +28,14 @@ int vfio_config_get(struct vfio_device *d, unsigned off, unsigned len,
 		    uint32_t *out)
 {
 	uint8_t buf[4];
-	int rc = d->dev->ops->read(d->dev, VFIO_PCI_CONFIG_REGION_INDEX, off,
-				   buf, len, NULL);
+	int rc;
 
+	if (d->asleep) {
+		*out = (uint32_t)le_load(d->slept + off, len);
+		return 0;
+	}
+	rc = d->dev->ops->read(d->dev, VFIO_PCI_CONFIG_REGION_INDEX, off, buf,
+			       len, NULL);
 	if (rc < 0) {
 		vfio_suspect(d);
 		return rc;
@@ -46,6 +51,7 @@ int vfio_config_put(struct vfio_device *d, unsigned off, unsigned len,
 	uint8_t buf[4];
 	int rc;
 
+	vfio_power_wake(d);
 	le_store(buf, len, v);
 	trace_vfio_write(vfio_name(d), off, len, v);
 	rc = d->dev->ops->write(d->dev, VFIO_PCI_CONFIG_REGION_INDEX, off, buf,

@@ -57,6 +57,7 @@ static int poke(struct vfio_device *d, unsigned off, unsigned len, uint32_t v)
 
 void vfio_reset_quiet(struct vfio_device *d)
 {
+	vfio_power_wake(d);
 	vfio_irqs_quiesce(d);
 	pci_bars_unmap(&d->pci);
 	pci_config_set(&d->pci, PCI_COMMAND, 2, 0);

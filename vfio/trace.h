@@ -41,6 +41,8 @@ TRACE_POINT(VFIO, vfio_rom, (const char *dev, uint64_t size, uint64_t got),
 	    "%s ROM of %" PRIu64 " bytes: %" PRIu64 " read", dev, size, got)
 TRACE_POINT(VFIO, vfio_power, (const char *dev, unsigned asked, unsigned is),
 	    "%s power state D%u asked, D%u reached", dev, asked, is)
+TRACE_POINT(VFIO, vfio_sleep, (const char *dev, const char *what),
+	    "%s low power: %s", dev, what)
 TRACE_POINT(VFIO, vfio_reset, (const char *dev, const char *why, int rc),
 	    "%s reset (%s) = %d", dev, why, rc)
 TRACE_POINT(MSI, vfio_irq_mode,

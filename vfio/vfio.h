@@ -136,6 +136,12 @@ struct vfio_irq_facts {
 	uint32_t flags; /* VFIO_IRQ_INFO_* */
 };
 
+enum vfio_low_power {
+	VFIO_LOW_POWER_OFFERED, /* nothing is done */
+	VFIO_LOW_POWER_ENTER,
+	VFIO_LOW_POWER_LEAVE,
+};
+
 struct vfio_dev_ops {
 	int (*region)(struct vfio_dev *d, unsigned index,
 		      struct vfio_region *out, struct err *e);
@@ -182,6 +188,11 @@ struct vfio_dev_ops {
 		       struct err *e);
 	/* As reset(), for all of them; all are ours. -EBUSY: not right now. */
 	int (*hot_reset)(struct vfio_dev *d, struct err *e);
+	/* Let the host put the function to sleep for as long as nobody needs
+	 * it, or no longer; no page of it is shown meanwhile. NULL: cannot
+	 * be. */
+	int (*low_power)(struct vfio_dev *d, enum vfio_low_power what,
+			 struct err *e);
 	/* Frees @d; it must be closed before its vfio_iommu. */
 	void (*close)(struct vfio_dev *d);
 };

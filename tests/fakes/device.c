@@ -32,6 +32,7 @@ static void device_closed(struct obj *o)
 	struct device *d = container_of(o, struct device, o);
 
 	irq_release(d);
+	d->low_power = false;
 	/* vfio_pci_core_disable: no bus master, and the state it had */
 	memcpy(d->hw, d->reset_hw, sizeof(d->hw));
 	config_init(d);

@@ -326,6 +326,7 @@ struct device {
 	struct trigger *vector; /* of irq_type, as many as the index has */
 	struct trigger err, req;
 	struct listener unmask;
+	bool low_power; /* the host may suspend it */
 	bool raw; /* no kernel: config space is the hardware's (vfio-user) */
 	bool intx_masked, intx_pending;
 	unsigned resets;

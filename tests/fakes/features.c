@@ -25,11 +25,17 @@ struct dmabuf {
 	uint64_t size;
 };
 
-static bool makes_dmabufs;
+static bool makes_dmabufs, lets_sleep;
 
 void features_reset(void)
 {
 	makes_dmabufs = false;
+	lets_sleep = false;
+}
+
+void fake_low_power(void)
+{
+	lets_sleep = true;
 }
 
 void fake_dmabufs(void)
@@ -81,15 +87,43 @@ bool dmabuf_is_of(const struct obj *file, const struct device *d)
 	return container_of(file, const struct dmabuf, o)->d == d;
 }
 
+/* -------- low power -------- */
+
+/* The function sleeps at once, and is in D0 when it wakes:
+ * vfio_pci_core_runtime_suspend. */
+static long set_low_power(struct device *d, uint32_t flags, bool on)
+{
+	if (flags & VFIO_DEVICE_FEATURE_GET)
+		return -EINVAL;
+	if (flags & VFIO_DEVICE_FEATURE_PROBE)
+		return 0;
+	if (on && d->low_power)
+		return -EINVAL;
+	if (on && memory_shows_device(&d->o))
+		misuse("pages of %s are shown while it may sleep", d->bdf);
+	d->low_power = on;
+	if (d->pci.pm_at)
+		d->hw[d->pci.pm_at + 4] &= 0xfc;
+	return 0;
+}
+
+bool fake_pci_sleeps(const char *bdf)
+{
+	bool yes = false;
+
+	fake_lock();
+	for (struct device *d = device_list(); d; d = d->next)
+		yes |= strcmp(d->bdf, bdf) == 0 && d->low_power;
+	fake_unlock();
+	return yes;
+}
+
 /* -------- the ioctl -------- */
 
-long device_feature(struct device *d, void *arg)
+static long make_file_feature(struct device *d, const void *arg)
 {
 	const struct vfio_device_feature *f = arg;
-	uint32_t which = f->flags & VFIO_DEVICE_FEATURE_MASK;
 
-	if (which != DMA_BUF || !makes_dmabufs)
-		return -ENOTTY;
 	if (f->flags & VFIO_DEVICE_FEATURE_SET)
 		return -EINVAL;
 	if (f->flags & VFIO_DEVICE_FEATURE_PROBE)
@@ -97,4 +131,21 @@ long device_feature(struct device *d, void *arg)
 	if (f->argsz < sizeof(struct make_file))
 		return -EINVAL;
 	return make_dmabuf(d, arg);
+}
+
+long device_feature(struct device *d, void *arg)
+{
+	const struct vfio_device_feature *f = arg;
+	uint32_t which = f->flags & VFIO_DEVICE_FEATURE_MASK;
+
+	if (f->argsz < sizeof(*f))
+		return -EINVAL;
+	if (which == DMA_BUF && makes_dmabufs)
+		return make_file_feature(d, arg);
+	if (lets_sleep && (which == VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY ||
+			   which == VFIO_DEVICE_FEATURE_LOW_POWER_EXIT))
+		return set_low_power(
+			d, f->flags,
+			which == VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY);
+	return -ENOTTY;
 }

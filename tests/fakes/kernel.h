@@ -288,6 +288,10 @@ void fake_pci_add(const struct fake_pci *p);
 void fake_iommufd(void);
 /* vfio-pci makes dma-bufs of BARs, as Linux 6.19 does. */
 void fake_dmabufs(void);
+/* vfio-pci lets functions sleep, as Linux 6.1 does. */
+void fake_low_power(void);
+/* May the host suspend @bdf now? */
+bool fake_pci_sleeps(const char *bdf);
 /* I/O address spaces that /dev/iommu has now. */
 unsigned fake_iommufd_spaces(void);
 

@@ -23,6 +23,9 @@ vmm $VMM_ARGS $(for bdf in $BIND; do echo --vfio $bdf; done)
 """
 
 
+# Drivers that own-kernel.config builds in.
+OWN_DRIVERS = {"nvme", "e1000", "e1000e", "igb"}
+
 # minivmm's, in a phase with hundreds of interrupts: what begins and ends it.
 MOST_SYSCALLS = 20
 
@@ -68,7 +71,7 @@ class Case:
         if (self.iommufd == "no" or not self.bind or "--iommu" in self.host or callable(self.host_files) or
                 self.host_kernel != "6.12" or self.iommu == "none" or self.icount):
             return None
-        if self.only and "minivmm" not in self.only:
+        if self.only and "minivmm" not in self.only or not OWN_DRIVERS.issuperset(self.host_modules):
             return None
         return replace(self, host_kernel="own", vmm_iommu="--iommu=iommufd", only=("minivmm",),
                        slow=self.slow or self.iommufd == "slow")
