@@ -62,6 +62,7 @@ watched() {
     RUN=$((RUN + 1))
     mark run $RUN
     rm -f /tmp/stats
+    [ "$1" != vmm_exec ] || mark reports "to /tmp/stats"
     echo "@@@ run $RUN" >/dev/ttyS1
     {
         ("$@" </dev/null 2>/tmp/err)
