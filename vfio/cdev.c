@@ -64,19 +64,46 @@ static int check_number(int fd, const struct cdev *c, struct err *e)
 	return -ENODEV;
 }
 
-int vfio_cdev_open(const char *bdf, struct err *e)
+static int must_find(const char *bdf, struct cdev *out, struct err *e)
 {
-	struct cdev c;
-	int rc = find(bdf, &c);
-	int fd;
+	int rc = find(bdf, out);
 
 	if (rc < 0) {
 		(void)err_sys(e, rc, "has no node in /dev/vfio/devices");
 		err_hint(e, "this takes Linux 6.6 or newer with "
 			    "CONFIG_VFIO_DEVICE_CDEV; --iommu=group does "
 			    "without");
-		return rc;
 	}
+	return rc;
+}
+
+int vfio_cdev_check(const char *bdf, int fd, struct err *e)
+{
+	struct stat st;
+	struct cdev c;
+	int rc = must_find(bdf, &c, e);
+
+	if (rc < 0)
+		return rc;
+	rc = sys_fstat(fd, &st);
+	if (rc < 0)
+		return err_sys(e, rc, "cannot look at descriptor %d", fd);
+	if (S_ISCHR(st.st_mode) && st.st_rdev == c.number)
+		return 0;
+	(void)err_set(e, -EINVAL, "descriptor %d is not %s", fd, c.path);
+	err_hint(e, "whoever starts minivmm opens that node for reading and "
+		    "writing, and leaves it open");
+	return -EINVAL;
+}
+
+int vfio_cdev_open(const char *bdf, struct err *e)
+{
+	struct cdev c;
+	int rc = must_find(bdf, &c, e);
+	int fd;
+
+	if (rc < 0)
+		return rc;
 	fd = sys_open(c.path, O_RDWR);
 	if (fd < 0)
 		return vfio_refused_node(e, VFIO_STEP_CDEV, fd, c.path);

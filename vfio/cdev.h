@@ -15,6 +15,9 @@
  * Returns an fd. */
 int vfio_cdev_open(const char *bdf, struct err *e);
 
+/* Is @fd such a node's, opened by somebody else? A sentence if it is not. */
+int vfio_cdev_check(const char *bdf, int fd, struct err *e);
+
 /* Could it be had through /dev/iommu and such a node, by us? Whether another
  * process has it shows only later. */
 bool vfio_cdev_offered(const char *bdf);

@@ -160,6 +160,7 @@ static int device_build(struct vfio_device *d, struct vfio_iommu *iommu,
 	const struct vfio_wanted w = {
 		.name = f->name,
 		.vf_token = token[0] ? token : NULL,
+		.fd = d->opt.fd,
 	};
 	int rc = iommu->ops->attach(iommu, &w, &d->dev, e);
 
@@ -201,8 +202,12 @@ int vfio_device_open(struct vm *vm, struct vfio_iommu *iommu,
 	struct vfio_device *d = calloc(1, sizeof(*d));
 	int rc;
 
-	if (!d)
+	if (!d) {
+		int fd = o->fd ? o->fd : -1;
+
+		sys_close(&fd);
 		return err_set(e, -ENOMEM, "%s: out of memory", f->name);
+	}
 	d->vm = vm;
 	d->iommu = iommu;
 	d->host = *f;

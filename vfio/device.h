@@ -71,6 +71,8 @@ struct vfio_options {
 	struct vfio_ecap_rule ecap[VFIO_MAX_ECAP_RULES];
 	struct vfio_place place;
 	char vf_token[VFIO_TOKEN_SIZE]; /* VFIO-OPEN-15; empty: none */
+	/* VFIO-OPEN-21: descriptors that a launcher opened; 0: none */
+	int fd, iommufd;
 	bool p2p; /* VFIO-DMA-13: the other functions' DMA reaches its BARs */
 	bool low_power; /* VFIO-PM-04: in D3hot the host may cut its power */
 	enum vfio_rom_choice rom;
@@ -84,19 +86,21 @@ struct vfio_options {
  * deny:ID with a hexadecimal ID, any number of times, low-power (or =on, =off),
  * on-error=stop or report,
  * on-request=stop or report, slot=N or N.F, at=BB:00.F, p2p (or =on, =off),
- * rom=on, off or a file, vf-token=UUID, msix-reloc=auto, off or barN. */
+ * rom=on, off or a file, vf-token=UUID, msix-reloc=auto, off or barN, fd=N,
+ * iommufd=N. */
 int vfio_options_parse(const char *text, struct vfio_options *out,
 		       struct err *e);
 /* What @f needs though nobody asked for it: p2p for chips whose programs reach
  * their own BARs by DMA. Before the backend is chosen. */
 void vfio_quirk_options(const struct vfio_function *f, struct vfio_options *o);
-/* "/run/card.sock,key=value…", the same keys but vf-token. A comma ends the
- * path. */
+/* "/run/card.sock,key=value…", the same keys but those of the kernel. A comma
+ * ends the path. */
 int vfio_user_options_parse(const char *text, struct vfio_options *out,
 			    struct err *e);
 
-/* Attach and open the function and make its PCI function ready, interrupts
- * and decode off. @vm and @iommu are borrowed and outlive it. */
+/* Attach and open the function, taking over @o->fd on success and on failure,
+ * and make its PCI function ready, interrupts and decode off. @vm and @iommu
+ * are borrowed and outlive it. */
 int vfio_device_open(struct vm *vm, struct vfio_iommu *iommu,
 		     const struct vfio_function *f,
 		     const struct vfio_options *o, struct vfio_device **out,

@@ -34,6 +34,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 
 #include "vfio/cdev.h"
 #include "vfio/ioas.h"
@@ -91,6 +92,41 @@ static void count_for_process(int fd)
 	if (sys_ioctl(fd, IOMMU_OPTION, &o) < 0)
 		log_info("vfio: memory that is locked for DMA counts for the "
 			 "user, not for this process");
+}
+
+/* Descriptor @fd came from elsewhere. */
+static int check_node(int fd, struct err *e)
+{
+	unsigned major, minor;
+	char text[32];
+	struct stat st;
+	int rc = sys_read_text("/sys/class/misc/iommu/dev", text, sizeof(text));
+
+	if (rc < 0)
+		return vfio_refused(e, VFIO_STEP_IOMMUFD, rc,
+				    "cannot tell what /dev/iommu is");
+	rc = sys_fstat(fd, &st);
+	if (rc < 0)
+		return err_sys(e, rc, "cannot look at descriptor %d", fd);
+	if (sscanf(text, "%u:%u", &major, &minor) == 2 && S_ISCHR(st.st_mode) &&
+	    st.st_rdev == makedev(major, minor))
+		return 0;
+	(void)err_set(e, -EINVAL, "descriptor %d is not /dev/iommu", fd);
+	err_hint(e, "whoever starts minivmm opens /dev/iommu for reading and "
+		    "writing, and leaves it open");
+	return -EINVAL;
+}
+
+static int node_take(int fd, struct err *e)
+{
+	int rc = check_node(fd, e);
+
+	if (rc < 0) {
+		sys_close(&fd);
+		return rc;
+	}
+	count_for_process(fd);
+	return fd;
 }
 
 static int node_open(struct err *e)
@@ -151,9 +187,27 @@ static int take_token(const char *text, uint8_t out[VFIO_TOKEN_BYTES],
 #endif
 }
 
-static int bind_function(const struct attached *a, const char *token,
+/* Before it is bound a node answers nothing but the request to. */
+static bool is_bound(int fd)
+{
+	struct vfio_device_info info = { .argsz = sizeof(info) };
+
+	return sys_ioctl(fd, VFIO_DEVICE_GET_INFO, &info) >= 0;
+}
+
+static int bound_before(int fd, struct err *e)
+{
+	(void)err_set(e, -EINVAL,
+		      "descriptor %d is bound to an iommufd already", fd);
+	err_hint(e, "whoever opens the node leaves VFIO_DEVICE_BIND_IOMMUFD to "
+		    "minivmm");
+	return -EINVAL;
+}
+
+static int bind_function(const struct attached *a, const struct vfio_wanted *w,
 			 struct err *e)
 {
+	const char *token = w->vf_token;
 	uint8_t uuid[VFIO_TOKEN_BYTES] = { 0 };
 	int rc = token ? take_token(token, uuid, e) : 0;
 
@@ -164,6 +218,8 @@ static int bind_function(const struct attached *a, const char *token,
 		return 0;
 	if (rc == -EBUSY)
 		return vfio_explain_busy(a->group, e);
+	if (rc == -EINVAL && w->fd && is_bound(a->fd))
+		return bound_before(w->fd, e);
 	return refused(a, token ? VFIO_STEP_BIND_TOKEN : VFIO_STEP_BIND, rc,
 		       "cannot open the function", e);
 }
@@ -221,14 +277,17 @@ static int attached_build(struct attached *a, const struct vfio_wanted *w,
 	if (rc < 0)
 		return rc;
 	a->group = rc;
-	a->fd = vfio_cdev_open(a->bdf, e);
-	if (a->fd < 0)
-		return a->fd;
+	rc = w->fd ? vfio_cdev_check(a->bdf, a->fd, e)
+		   : vfio_cdev_open(a->bdf, e);
+	if (rc < 0)
+		return rc;
+	if (!w->fd)
+		a->fd = rc;
 	rc = vfio_kvm_add(&a->owner->kvm, a->fd, e);
 	if (rc < 0)
 		return rc;
 	a->kvm_knows = true;
-	rc = bind_function(a, w->vf_token, e);
+	rc = bind_function(a, w, e);
 	return rc < 0 ? rc : join_space(a, e);
 }
 
@@ -274,11 +333,13 @@ static int iommufd_attach(struct vfio_iommu *iommu, const struct vfio_wanted *w,
 	struct iommufd_iommu *i = iommu_of(iommu);
 	struct attached *a = NULL;
 	int rc = slot_for(i, w->name, &a, e);
-	int fd;
+	int fd = w->fd ? w->fd : -1;
 
-	if (rc < 0)
+	if (rc < 0) {
+		sys_close(&fd);
 		return rc;
-	*a = (struct attached){ .fd = -1, .owner = i };
+	}
+	*a = (struct attached){ .fd = fd, .owner = i };
 	snprintf(a->bdf, sizeof(a->bdf), "%s", w->name);
 	rc = attached_build(a, w, e);
 	fd = rc < 0 ? rc : sys_dup(a->fd);
@@ -385,10 +446,11 @@ static const struct vfio_iommu_ops iommufd_ops = {
 	.close = iommufd_close,
 };
 
-int vfio_iommufd_iommu_open(int vm_fd, struct vfio_iommu **out, struct err *e)
+int vfio_iommufd_iommu_open(int vm_fd, int given, struct vfio_iommu **out,
+			    struct err *e)
 {
 	struct iommufd_iommu *i;
-	int fd = node_open(e);
+	int fd = given ? node_take(given, e) : node_open(e);
 
 	if (fd < 0)
 		return fd;

@@ -11,7 +11,9 @@
 
 #include "vfio/vfio.h"
 
-/* As vfio_group_iommu_open. */
-int vfio_iommufd_iommu_open(int vm_fd, struct vfio_iommu **out, struct err *e);
+/* As vfio_group_iommu_open. @given is /dev/iommu, opened by who started us, and
+ * taken over, on success and on failure; 0: there is none. */
+int vfio_iommufd_iommu_open(int vm_fd, int given, struct vfio_iommu **out,
+			    struct err *e);
 
 #endif

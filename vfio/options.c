@@ -187,6 +187,34 @@ static int set_vf_token(struct vfio_options *o, const struct opt *p,
 	return rc;
 }
 
+/* 0 to 2 are our own input and output. */
+static int take_fd(const struct opt *p, int *out, struct err *e)
+{
+	char v[16], *end;
+	long n;
+	int rc = opt_text(p, v, sizeof(v), e);
+
+	if (rc < 0)
+		return rc;
+	n = strtol(v, &end, 10);
+	if (v[strspn(v, "0123456789")] != '\0' || n < 3 || n > INT16_MAX)
+		return err_set(e, -EINVAL, "'%s' is no descriptor from 3 to %d",
+			       v, INT16_MAX);
+	*out = (int)n;
+	return 0;
+}
+
+static int set_fd(struct vfio_options *o, const struct opt *p, struct err *e)
+{
+	return take_fd(p, &o->fd, e);
+}
+
+static int set_iommufd(struct vfio_options *o, const struct opt *p,
+		       struct err *e)
+{
+	return take_fd(p, &o->iommufd, e);
+}
+
 static const struct option {
 	const char *key;
 	int (*set)(struct vfio_options *o, const struct opt *p, struct err *e);
@@ -195,6 +223,8 @@ static const struct option {
 	{ "at", set_at },
 	{ "cfg-gaps", set_gaps },
 	{ "ecap", set_ecap },
+	{ "fd", set_fd },
+	{ "iommufd", set_iommufd },
 	{ "low-power", set_low_power },
 	{ "msix-reloc", set_msix_reloc },
 	{ "on-error", set_on_error },
@@ -215,13 +245,14 @@ static int set_one(struct vfio_options *o, const struct opt *p, struct err *e)
 		rc = options[i].set(o, p, e);
 		return rc < 0 ? err_in(e, rc, "%s", options[i].key) : 0;
 	}
-	return opt_unknown(p,
-			   "allow-no-reset, at=BB:00.F, cfg-gaps=pass|block, "
-			   "ecap=allow:ID, ecap=deny:ID, low-power, "
-			   "msix-reloc=auto|off|barN, "
-			   "on-error=stop|report, on-request=stop|report, p2p, "
-			   "rom=on|off|FILE, slot=N[.F] and vf-token=UUID",
-			   e);
+	return opt_unknown(
+		p,
+		"allow-no-reset, at=BB:00.F, cfg-gaps=pass|block, "
+		"ecap=allow:ID, ecap=deny:ID, fd=N, iommufd=N, low-power, "
+		"msix-reloc=auto|off|barN, "
+		"on-error=stop|report, on-request=stop|report, p2p, "
+		"rom=on|off|FILE, slot=N[.F] and vf-token=UUID",
+		e);
 }
 
 /* What stands before the first comma. */
@@ -255,7 +286,14 @@ static int take_rest(const char *text, const char *name, struct vfio_options *o,
 static int check_card(const struct vfio_options *o, const char *name,
 		      struct err *e)
 {
-	if (!vfio_card_is_meant(o->host) || o->place.slot == VFIO_ANY_SLOT ||
+	if (!vfio_card_is_meant(o->host))
+		return 0;
+	if (o->fd != 0)
+		return err_set(e, -EINVAL,
+			       "%s: fd=%d is one descriptor for several "
+			       "functions",
+			       name, o->fd);
+	if (o->place.slot == VFIO_ANY_SLOT ||
 	    o->place.function == VFIO_ANY_FUNCTION)
 		return 0;
 	(void)err_set(e, -EINVAL,
@@ -290,9 +328,11 @@ int vfio_options_parse(const char *text, struct vfio_options *out,
 static int check_user(const struct vfio_options *o, const char *name,
 		      struct err *e)
 {
-	if (o->vf_token[0] == '\0')
+	if (o->vf_token[0] == '\0' && o->fd == 0 && o->iommufd == 0)
 		return 0;
-	return err_set(e, -EINVAL, "%s: vf-token is for --vfio only", name);
+	return err_set(e, -EINVAL,
+		       "%s: fd, iommufd and vf-token are for --vfio only",
+		       name);
 }
 
 int vfio_user_options_parse(const char *text, struct vfio_options *out,

@@ -31,6 +31,9 @@ enum { VFIO_NAME_SIZE = 112, VFIO_SOCKET_PATH_MAX = 107 };
 struct vfio_wanted {
 	const char *name;     /* canonical; see struct vfio_dev */
 	const char *vf_token; /* a UUID in letters, or NULL */
+	/* its node, opened by who started us: taken over, on success and on
+	 * failure; 0: there is none */
+	int fd;
 };
 
 /* What mapping RAM into an I/O address space costs and allows. */

@@ -107,6 +107,16 @@ void sys_close(int *fd)
 	*fd = -1;
 }
 
+int sys_adopt(int fd)
+{
+	struct call c;
+	long rc = call_begin(&c, "adopt %s", fd_name(fd));
+
+	if (rc == 0 && !fd_obj(fd))
+		rc = -EBADF;
+	return (int)call_end(&c, rc);
+}
+
 int sys_dup(int fd)
 {
 	struct call c;
@@ -273,6 +283,10 @@ int sys_fstat(int fd, struct stat *out)
 		out->st_mode = S_IFCHR | 0600;
 		out->st_rdev =
 			cdev_number(container_of(fd_obj(fd), struct device, o));
+	}
+	if (rc == 0 && fd_obj_of(fd, KIND_IOMMUFD)) {
+		out->st_mode = S_IFCHR | 0600;
+		out->st_rdev = iommufd_number();
 	}
 	return (int)call_end(&c, rc);
 }

@@ -393,6 +393,7 @@ void iommufd_describe(unsigned long cmd, unsigned long arg, char *buf,
 		      size_t n);
 /* vf_token.c: may whoever names @token (NULL: nobody) open @d? */
 long vf_token_check(struct device *d, const char *token);
+dev_t iommufd_number(void);
 unsigned iommufd_maps(void);
 unsigned iommufd_spaces(void);
 unsigned iommufd_spaces_with(uint64_t iova, uint64_t size);

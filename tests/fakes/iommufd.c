@@ -13,7 +13,7 @@
 
 #include "tests/fakes/fake.h"
 
-enum { CDEV_MAJOR = 511 };
+enum { CDEV_MAJOR = 511, MISC_MAJOR = 10, IOMMU_MINOR = 124 };
 
 struct ioas {
 	uint32_t id;
@@ -382,6 +382,11 @@ void iommufd_describe(unsigned long cmd, unsigned long arg, char *buf, size_t n)
 			 (uintmax_t)u->iova, (uintmax_t)u->length);
 }
 
+dev_t iommufd_number(void)
+{
+	return makedev(MISC_MAJOR, IOMMU_MINOR);
+}
+
 /* -------- the function's node -------- */
 
 dev_t cdev_number(const struct device *d)
@@ -627,12 +632,16 @@ void cdev_add(struct device *d)
 
 void fake_iommufd(void)
 {
+	char text[32];
+
 	if (host_has_it)
 		return;
 	fake_lock();
 	host_has_it = true;
 	node_add("/dev/iommu", NODE_IOMMUFD, 0);
 	fake_unlock();
+	snprintf(text, sizeof(text), "%d:%d\n", MISC_MAJOR, IOMMU_MINOR);
+	fake_file("/sys/class/misc/iommu/dev", text);
 	for (struct device *d = device_list(); d; d = d->next)
 		cdev_add(d);
 }

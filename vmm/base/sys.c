@@ -152,6 +152,15 @@ int sys_stat(const char *path, struct stat *out)
 	return rc;
 }
 
+int sys_adopt(int fd)
+{
+	struct sys_name name;
+	int rc = (int)sys_result(fcntl(fd, F_SETFD, FD_CLOEXEC));
+
+	SYS_TRACE(rc, "adopt(%s)", sys_name(fd, &name));
+	return rc;
+}
+
 int sys_dup(int fd)
 {
 	struct sys_name name;

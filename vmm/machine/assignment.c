@@ -1,72 +1,27 @@
 /* machine/assignment.c - see assignment.h */
 #include "vmm/machine/assignment.h"
 
-#include "vfio/cdev.h"
-#include "vfio/group.h"
-#include "vfio/iommufd.h"
 #include "vfio/user.h"
 #include "vmm/base/bytes.h"
+#include "vmm/machine/kernel_way.h"
 #include "vmm/machine/limits.h"
 
 /* -------- backends -------- */
 
-/* All functions through one interface (VFIO-OPEN-11). */
-static bool has_iommufd(const struct assignment *a)
-{
-	for (unsigned i = 0; i < a->n; i++) {
-		const struct assigned *f = &a->function[i];
-
-		if (f->backend == CONFIG_VFIO &&
-		    !vfio_cdev_offered(f->function.name))
-			return false;
-	}
-	return true;
-}
-
-/* Containers take BARs on every kernel, iommufd on new ones only
- * (vfio/dmabuf.h), which shows once a function is open; VF tokens it takes
- * since Linux 6.17. Where there are no groups the functions are more important
- * than p2p=on. */
-static bool prefers_groups(const struct assignment *a)
-{
-	bool prefers = false;
-
-	for (unsigned i = 0; i < a->n; i++) {
-		const struct assigned *f = &a->function[i];
-
-		if (f->backend == CONFIG_VFIO)
-			prefers |= f->options.p2p ||
-				   f->options.vf_token[0] != '\0';
-	}
-	return prefers && vfio_group_offered();
-}
-
-static int open_kernel_space(const struct assignment *a, struct vm *vm,
-			     struct vfio_iommu **out, struct err *e)
-{
-	bool fd = a->kernel == CONFIG_IOMMU_FD ||
-		  (a->kernel == CONFIG_IOMMU_AUTO && has_iommufd(a) &&
-		   !prefers_groups(a));
-
-	log_info("vfio: through %s", fd ? "iommufd" : "containers and groups");
-	return fd ? vfio_iommufd_iommu_open(vm->fd, out, e)
-		  : vfio_group_iommu_open(vm->fd, out, e);
-}
-
-static int open_user_space(const struct assignment *a, struct vm *vm,
+static int open_user_space(struct assignment *a, struct vm *vm,
 			   struct vfio_iommu **out, struct err *e)
 {
 	return vfio_user_iommu_open(&vm->loop, out, e);
 }
 
 static const struct backend {
-	int (*open_space)(const struct assignment *a, struct vm *vm,
+	int (*open_space)(struct assignment *a, struct vm *vm,
 			  struct vfio_iommu **out, struct err *e);
 	bool locks_ram;	 /* DMA goes to pinned pages */
 	bool shares_ram; /* DMA is another process's loads and stores */
 } backends[CONFIG_BACKENDS] = {
 	[CONFIG_VFIO] = {
-		.open_space = open_kernel_space,
+		.open_space = kernel_way_open,
 		.locks_ram = true,
 	},
 	[CONFIG_VFIO_USER] = {
@@ -136,6 +91,16 @@ static void *prefault_thread(void *arg)
 	return NULL;
 }
 
+static int open_one(struct assigned *f, struct vm *vm, struct vfio_iommu *space,
+		    struct err *e)
+{
+	int rc = vfio_device_open(vm, space, &f->function, &f->options,
+				  &f->device, e);
+
+	f->options.fd = 0; /* it has been taken over */
+	return rc;
+}
+
 static int attach_all(struct assignment *a, struct vm *vm, struct err *e)
 {
 	for (unsigned i = 0; i < a->n; i++) {
@@ -146,8 +111,7 @@ static int attach_all(struct assignment *a, struct vm *vm, struct err *e)
 		if (!*space)
 			rc = backends[f->backend].open_space(a, vm, space, e);
 		if (rc == 0)
-			rc = vfio_device_open(vm, *space, &f->function,
-					      &f->options, &f->device, e);
+			rc = open_one(f, vm, *space, e);
 		if (rc < 0)
 			return err_in(e, rc, "vfio");
 		a->n_open = i + 1;
@@ -320,4 +284,5 @@ void assignment_close_spaces(struct assignment *a)
 		}
 		a->iommu[b] = NULL;
 	}
+	kernel_way_close(a);
 }

@@ -5,6 +5,7 @@
 #include "vfio/card.h"
 #include "vfio/user.h"
 #include "vmm/machine/assignment.h"
+#include "vmm/machine/kernel_way.h"
 #include "vmm/machine/placement.h"
 
 static const struct kind {
@@ -89,12 +90,14 @@ static int place_all(struct assignment *a, struct err *e)
 
 int assignment_find(struct assignment *a, const struct config *c, struct err *e)
 {
+	int rc;
+
 	a->kernel = c->iommu;
 	for (unsigned i = 0; i < c->n_functions; i++) {
-		int rc = add_named(a, &c->function[i], i + 1, e);
-
+		rc = add_named(a, &c->function[i], i + 1, e);
 		if (rc < 0)
 			return err_in(e, rc, "vfio");
 	}
-	return place_all(a, e);
+	rc = kernel_way_adopt(a, e);
+	return rc < 0 ? err_in(e, rc, "vfio") : place_all(a, e);
 }

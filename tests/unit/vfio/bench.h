@@ -87,7 +87,7 @@ static inline void bench_vm(struct bench *b)
 		MUST(vfio_user_iommu_open(&b->vm.loop, &b->iommu, &why));
 	} else if (bench_iommufd) {
 		fake_iommufd();
-		MUST(vfio_iommufd_iommu_open(b->vm.fd, &b->iommu, &why));
+		MUST(vfio_iommufd_iommu_open(b->vm.fd, 0, &b->iommu, &why));
 	} else {
 		MUST(vfio_group_iommu_open(b->vm.fd, &b->iommu, &why));
 	}

@@ -341,7 +341,7 @@ static int sweep_open(void *arg, struct err *e)
 {
 	struct bench *b = arg;
 
-	return vfio_iommufd_iommu_open(b->vm.fd, &b->iommu, e);
+	return vfio_iommufd_iommu_open(b->vm.fd, 0, &b->iommu, e);
 }
 
 static void sweep_close(void *arg)

@@ -135,7 +135,7 @@ static void no_iommufd_is_explained(void **state)
 		fake_reset();
 		fake_iommufd();
 		fake_fail_call("open /dev/iommu", 1, opens[i].err);
-		assert_int_equal(vfio_iommufd_iommu_open(-1, &iommu, &e),
+		assert_int_equal(vfio_iommufd_iommu_open(-1, 0, &iommu, &e),
 				 -opens[i].err);
 		assert_string_equal(e.text, opens[i].says);
 		assert_non_null(strstr(e.hint, opens[i].hint));
