@@ -1,0 +1,76 @@
+"""A launcher opens the nodes, an ordinary user's minivmm without any capability gets the descriptors."""
+from case import Case, Disk, root_port
+
+DISK = "0000:01:00.0"
+
+disk = Disk()
+disks = [disk]
+
+# Of what minivmm needs, the user may open /dev/kvm only. The limit for locked
+# memory is what the launcher leaves it: enough for the guest's RAM, or not.
+HOST = f"""
+    bind {DISK}
+    node=/dev/vfio/devices/$(ls $PCI/{DISK}/vfio-dev)
+    chmod 0600 $node /dev/iommu
+    chown 65534 /dev/kvm; chmod 0600 /dev/kvm
+    as_nobody() {{      # KIB ARGS...
+        ulimit -l $1
+        shift
+        exec traced start-stop-daemon -S -q -c 65534:65534 -x /vmm/minivmm -- --kernel /l2/bzImage \\
+            --initrd /case/guest.cpio --append "console=ttyS0 panic=-1 $GUEST_APPEND" --mem 256M \\
+            --timeout $GUEST_LIMIT --log-level info "$@"
+    }}
+    with_nodes() {{ exec 8<>$node 9<>/dev/iommu; as_nobody "$@"; }}
+    look() {{
+        wait_for 30 grep -q reached /tmp/console-1 || return
+        s=/proc/$(pidof minivmm)/status
+        mark caps $(awk '/^Cap(Prm|Eff|Amb)/ {{ print $2 }}' $s)
+        mark uid $(awk '/^Uid/ {{ print $2, $3, $4, $5 }}' $s)
+    }}
+    trace_start
+    look &
+    watched with_nodes 300000 --vfio {DISK},fd=8,iommufd=9
+    trace_stop
+    watched with_nodes 65536 --vfio {DISK},fd=8,iommufd=9
+    watched with_nodes 300000 --vfio {DISK},fd=9,iommufd=8
+    watched with_nodes 300000 --vfio {DISK},fd=7,iommufd=9
+    watched as_nobody 300000 --iommu=iommufd --vfio {DISK}
+"""
+
+case = Case(
+    l0=root_port(1) + disk.args("rp1"),
+    bind=[DISK],
+    guest_modules=["nvme"],
+    host_modules=["nvme"],
+    host_kernel="own",
+    host=HOST,
+    guest="""
+        echo reached
+        sleep 2
+        wait_for 20 [ -b /dev/nvme0n1 ] || finish
+        io_begin
+        read=$(sha_range /dev/nvme0n1 0 64)
+        io_end
+        mark read $read
+        irq_report nvme
+    """,
+    give_back=f"""
+        give_back {DISK} nvme
+        wait_for 10 [ -b /dev/nvme0n1 ] && mark host-read $(sha_range /dev/nvme0n1 0 1)
+    """,
+    status=[0, 125, 125, 125, 125],
+    only=("minivmm",),
+    limit=240,
+)
+
+
+def judge(r):
+    good, memlock, swapped, closed, alone = r.runs
+    r.equal("hash of 64 MiB", good.guest.get("read"), disk.known_sha())
+    r.equal("capabilities", r.host.get("caps"), " ".join(["0" * 16] * 3))
+    r.equal("user", r.host.get("uid"), "65534 65534 65534 65534")
+    for run, words in ((good, "through iommufd"), (memlock, "locked"), (swapped, "descriptor 8 is not /dev/iommu"),
+                       (closed, "there is no descriptor 7"), (alone, "permission denied (owner 0:0, mode 0600)")):
+        r.check(words in run.stderr, f"no '{words}': {run.stderr.strip()}")
+    r.equal("hash read by L1 afterwards", r.host.get("host-read"), disk.known_sha(1))
+    return f"no capability: 64 MiB sha ok, {r.check_irqs(2, 100)}, {r.check_io_exits(good)}; 4 refusals explained"
