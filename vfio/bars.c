@@ -225,6 +225,7 @@ static void show(struct vfio_device *d, unsigned i, struct vfio_view *v)
 	vfio_peer_map(d, i, v);
 	if (!v->hva || v->window.live)
 		return;
+	vfio_costly(d);
 	rc = mem_window_show(&d->vm->mem, &v->window, at, v->hva, v->area.size,
 			     !(b->region.flags & VFIO_REGION_INFO_FLAG_WRITE),
 			     &e);

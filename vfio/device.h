@@ -29,6 +29,7 @@ enum vfio_on_error {
 	VFIO_ON_ERROR_DEFAULT,
 	VFIO_ON_ERROR_STOP,   /* the VM ends with status 125 */
 	VFIO_ON_ERROR_REPORT, /* one line, the guest goes on */
+	VFIO_ON_ERROR_RESET,  /* reset it; if that does not help: report */
 };
 
 /* What happens when the host wants the function back. */
@@ -84,7 +85,7 @@ struct vfio_options {
 /* "0000:01:00.0,key=value…": spelling only. Unknown keys are named. Keys:
  * allow-no-reset (or =on, =off), cfg-gaps=pass or block, ecap=allow:ID or
  * deny:ID with a hexadecimal ID, any number of times, low-power (or =on, =off),
- * on-error=stop or report,
+ * on-error=report, stop or reset,
  * on-request=stop or report, slot=N or N.F, at=BB:00.F, p2p (or =on, =off),
  * rom=on, off or a file, vf-token=UUID, msix-reloc=auto, off or barN, fd=N,
  * iommufd=N. */

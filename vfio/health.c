@@ -10,15 +10,21 @@
  * whether the VM ends then; by default the guest goes on, as it would when a
  * card falls off the bus. Who wants it to end is not left to the guest's next
  * config access: a driver may read all ones from mapped registers for ever, so
- * with on-error=stop we look once a second.
+ * with on-error=stop or reset we look once a second.
+ *
+ * With on-error=reset a function that stops answering, or reports an error, is
+ * reset (reset_job.c). The guest finds it gone meanwhile, and then as after
+ * power-on, but with the addresses of its BARs, which nobody would give it
+ * again. Three times a minute at most; after that, or if it does not come back,
+ * it is lost.
  *
  * ERR is the host's word that the function reported an uncorrectable error.
- * Data may be wrong, so the VM ends, unless on-error=report. REQ is the host's
- * wish to have the function back: somebody writes to its unbind file, and hangs
- * until we let go (vfio_unregister_group_dev in the kernel's vfio_main.c). So
- * the VM ends, at once and without asking the guest, which may be in no mood to
- * answer. With on-request=report it goes on, and whoever waits, waits; the
- * kernel repeats the wish every ten seconds.
+ * Data may be wrong, so the VM ends, unless on-error says otherwise. REQ is the
+ * host's wish to have the function back: somebody writes to its unbind file,
+ * and hangs until we let go (vfio_unregister_group_dev in the kernel's
+ * vfio_main.c). So the VM ends, at once and without asking the guest, which may
+ * be in no mood to answer. With on-request=report it goes on, and whoever
+ * waits, waits; the kernel repeats the wish every ten seconds.
  *
  * Not modelled: unplugging the function from a guest that goes on; the power
  * button, by which a guest could be asked to end by itself.
@@ -28,6 +34,9 @@
 #include "vmm/base/sys.h"
 
 static const uint64_t CONFIRM_NS = 100000000, LOOK_NS = 1000000000;
+static const uint64_t RECOVERY_NS = 60000000000;
+
+enum { MOST_RECOVERIES = 3 }; /* in RECOVERY_NS */
 
 void vfio_suspect(struct vfio_device *d)
 {
@@ -83,6 +92,31 @@ void vfio_is_well(struct vfio_device *d)
 		d->health = VFIO_OK;
 }
 
+/* on-error=reset. False: it is not wanted, or has been tried enough. */
+static bool recover(struct vfio_device *d, const char *why)
+{
+	uint64_t now = sys_now_ns();
+
+	if (d->opt.on_error != VFIO_ON_ERROR_RESET)
+		return false;
+	if (d->recoveries == 0 || now - d->recovering_since >= RECOVERY_NS) {
+		d->recoveries = 0;
+		d->recovering_since = now;
+	}
+	if (d->recoveries == MOST_RECOVERIES)
+		return false;
+	d->recoveries++;
+	log_warn("vfio: %s: %s; it is reset now", vfio_name(d), why);
+	vfio_reset_ask(d, VFIO_RESET_ERROR);
+	return true;
+}
+
+static void give_up(struct vfio_device *d, const char *why)
+{
+	if (!recover(d, why))
+		vfio_lose(d, why);
+}
+
 bool vfio_alive(struct vfio_device *d)
 {
 	if (d->reset.busy)
@@ -92,15 +126,14 @@ bool vfio_alive(struct vfio_device *d)
 		if (answers(d))
 			d->health = VFIO_OK;
 		else
-			vfio_lose(d,
-				  d->dev->raw
-					  ? "the function does not answer any "
-					    "more"
-					  : "the function does not answer any "
-					    "more (dmesg of the host may say "
-					    "why)");
+			give_up(d, d->dev->raw
+					   ? "the function does not answer any "
+					     "more"
+					   : "the function does not answer any "
+					     "more (dmesg of the host may say "
+					     "why)");
 	}
-	return d->health != VFIO_LOST;
+	return d->health != VFIO_LOST && !d->reset.busy;
 }
 
 /* -------- ERR and REQ, and the end: main thread -------- */
@@ -111,6 +144,14 @@ static void gone(struct vfio_dev_listener *l, const char *why)
 
 	pthread_mutex_lock(&d->pci.lock);
 	vfio_lose(d, why);
+	pthread_mutex_unlock(&d->pci.lock);
+}
+
+static void reset_after_error(struct vfio_device *d)
+{
+	pthread_mutex_lock(&d->pci.lock);
+	if (!d->reset.busy && d->health != VFIO_LOST)
+		give_up(d, "the function reported an uncorrectable error");
 	pthread_mutex_unlock(&d->pci.lock);
 }
 
@@ -126,6 +167,10 @@ static void error_reported(struct loop_fd *f, uint32_t events)
 			    "vfio: %s: the function reported an uncorrectable "
 			    "error; data may be wrong",
 			    vfio_name(d));
+		return;
+	}
+	if (d->opt.on_error == VFIO_ON_ERROR_RESET) {
+		reset_after_error(d);
 		return;
 	}
 	(void)err_set(&e, -EIO,
@@ -200,7 +245,8 @@ static int start_looking(struct vfio_device *d, struct err *e)
 {
 	int rc;
 
-	if (d->opt.on_error != VFIO_ON_ERROR_STOP || d->dev->raw)
+	if (d->dev->raw || (d->opt.on_error != VFIO_ON_ERROR_STOP &&
+			    d->opt.on_error != VFIO_ON_ERROR_RESET))
 		return 0;
 	d->look_fd = sys_timerfd();
 	if (d->look_fd < 0)

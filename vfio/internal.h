@@ -9,6 +9,7 @@
  *     relocate.c the MSI-X table at another place than the hardware's
  *     peer.c     BARs for the DMA of the other functions
  *     irqs.c     INTx, MSI and MSI-X between VFIO and KVM
+ *     throttle.c what a guest gets only so often
  *     power.c    D-states
  *     ladder.c   which resets the function has, and which comes first
  *     reset.c    the steps of bringing it back to power-on values
@@ -91,7 +92,8 @@ enum vfio_irq_mode {
 
 /* OK: answers. SUSPECT: an access failed or read all ones; looked at again
  * 100 ms later at the earliest. LOST: did not answer then either; nothing of
- * it is touched any more, it reads all ones. There is no way back. */
+ * it is touched any more, it reads all ones. There is no way back, but
+ * on-error=reset tries to reset it first. */
 enum vfio_health { VFIO_OK, VFIO_SUSPECT, VFIO_LOST };
 
 /* Who asks for a reset. */
@@ -136,6 +138,11 @@ struct vfio_msix_place {
 	bool moved; /* the guest's are elsewhere */
 };
 
+struct vfio_throttle {
+	unsigned used;
+	uint64_t since; /* sys_now_ns */
+};
+
 struct vfio_irqs {
 	enum vfio_irq_mode mode;
 	unsigned n_msi, n_msix; /* what VFIO offers; 0: none */
@@ -173,6 +180,7 @@ struct vfio_device {
 	struct vfio_irqs irqs;
 
 	struct vfio_reset reset;
+	struct vfio_throttle throttle;
 	struct vfio_dev_listener listener; /* health.c */
 	/* The host may have cut its power (power.c): config space as it was
 	 * then. */
@@ -183,7 +191,9 @@ struct vfio_device {
 	uint64_t suspect_since; /* sys_now_ns */
 	struct loop_fd err_watch, req_watch;
 	int err_fd, req_fd;
-	struct loop_fd look_timer; /* on-error=stop */
+	unsigned recoveries; /* by on-error=reset, since: */
+	uint64_t recovering_since;
+	struct loop_fd look_timer; /* on-error=stop and reset */
 	int look_fd;
 	struct log_limit access_limit, req_limit, reset_limit, error_limit;
 	struct log_limit peer_limit, power_limit;
@@ -297,6 +307,12 @@ void vfio_irqs_quiesce(struct vfio_device *d);
 /* INTx on again after a reset. */
 void vfio_irqs_rearm(struct vfio_device *d);
 void vfio_irqs_close(struct vfio_device *d); /* safe half-built */
+
+/* -------- throttle.c -------- */
+
+/* The guest wants something that costs the host much: may take 10 ms. Lock
+ * held. */
+void vfio_costly(struct vfio_device *d);
 
 /* -------- power.c -------- */
 

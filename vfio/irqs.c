@@ -124,6 +124,7 @@ static int source_msi_start(struct msi *m, unsigned n, const int *fds,
 	struct vfio_device *d = vfio_of(m->dev);
 	int rc;
 
+	vfio_costly(d);
 	intx_off(d);
 	rc = d->dev->ops->irqs(d->dev, VFIO_PCI_MSI_IRQ_INDEX, 0, n, fds, e);
 	if (rc != 0) {
@@ -192,6 +193,7 @@ static int source_msix_start(struct msix *x, struct err *e)
 	const int none = -1;
 	int rc;
 
+	vfio_costly(d);
 	intx_off(d);
 	memset(d->irqs.msix_fd, 0xff, sizeof(d->irqs.msix_fd));
 	rc = msix_set(d, 0, 1, &none, e);
@@ -237,7 +239,10 @@ static int grow(struct vfio_device *d, unsigned need, struct err *e)
 	unsigned old = d->irqs.msix_room;
 	unsigned room = with_headroom(d, need);
 	struct err scratch = ERR_NONE;
-	int rc = allocate(d, room, &scratch);
+	int rc;
+
+	vfio_costly(d);
+	rc = allocate(d, room, &scratch);
 
 	if (rc < 0 && room != need) {
 		room = need;

@@ -231,13 +231,19 @@ static int check(const struct vfio_device *d, const struct vfio_hot_set *s,
 static int begin_clean(struct vfio_device *d, const struct vfio_hot_set *s,
 		       struct err *e)
 {
+	int rc;
+
 	if (d->dev->can_reset || !vfio_hot_set_is_ours(s) ||
 	    d->reset.done_ns != 0)
 		return 0;
 	pthread_mutex_lock(&d->pci.lock);
 	vfio_reset_ask(d, VFIO_RESET_PLATFORM);
 	pthread_mutex_unlock(&d->pci.lock);
-	return vfio_reset_await(d, e);
+	rc = vfio_reset_await(d, e);
+	if (rc >= 0 || !d->opt.allow_no_reset)
+		return rc;
+	*e = ERR_NONE; /* the log has it */
+	return 0;
 }
 
 int vfio_resets_check(struct vfio_iommu *i, struct err *e)

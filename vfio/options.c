@@ -53,9 +53,11 @@ static int set_on_error(struct vfio_options *o, const struct opt *p,
 		o->on_error = VFIO_ON_ERROR_STOP;
 	else if (strcmp(v, "report") == 0)
 		o->on_error = VFIO_ON_ERROR_REPORT;
+	else if (strcmp(v, "reset") == 0)
+		o->on_error = VFIO_ON_ERROR_RESET;
 	else
-		return err_set(e, -EINVAL, "'%s' is neither stop nor report",
-			       v);
+		return err_set(e, -EINVAL,
+			       "'%s' is none of report, stop and reset", v);
 	return 0;
 }
 
@@ -250,7 +252,7 @@ static int set_one(struct vfio_options *o, const struct opt *p, struct err *e)
 		"allow-no-reset, at=BB:00.F, cfg-gaps=pass|block, "
 		"ecap=allow:ID, ecap=deny:ID, fd=N, iommufd=N, low-power, "
 		"msix-reloc=auto|off|barN, "
-		"on-error=stop|report, on-request=stop|report, p2p, "
+		"on-error=report|stop|reset, on-request=stop|report, p2p, "
 		"rom=on|off|FILE, slot=N[.F] and vf-token=UUID",
 		e);
 }

@@ -119,6 +119,7 @@ void vfio_power_write(struct vfio_device *d, unsigned off, unsigned len,
 	bool was_off = !d->pci.powered;
 	unsigned is;
 
+	vfio_costly(d);
 	if (asked != D0) {
 		d->pci.powered = false;
 		pci_bars_update(&d->pci);

@@ -60,6 +60,15 @@ static void failed(struct vfio_device *d, const struct err *e)
 	vfio_suspect(d);
 }
 
+static void well(struct vfio_device *d)
+{
+	vfio_is_well(d);
+	if (d->reset.why == VFIO_RESET_ERROR)
+		log_warn("vfio: %s: it was reset and answers; its driver in "
+			 "the guest has to start it anew",
+			 vfio_name(d));
+}
+
 /* Lock held. @rc and @e: of its reset; @sick: it was reset and is not well. */
 static void over(struct vfio_device *d, int rc, bool sick, const struct err *e)
 {
@@ -74,7 +83,7 @@ static void over(struct vfio_device *d, int rc, bool sick, const struct err *e)
 		else if (rc < 0)
 			failed(d, e);
 		else
-			vfio_is_well(d);
+			well(d);
 	}
 	vfio_count_reset(d, d->reset.why, rc);
 	d->reset.rc = rc;
@@ -205,8 +214,26 @@ static int by_bus(struct job *j, const struct vfio_hot_set *s, struct err *e)
 	for (unsigned i = 0; i < j->n; i++)
 		vfio_reset_wake(j->member[i]);
 	rc = vfio_reset_bus(j->lead, e);
-	if (rc < 0)
+	if (rc < 0) {
 		let_go(j);
+		return rc;
+	}
+	log_limited(&j->lead->reset_limit, LOG_INFO,
+		    "vfio: %s: its bus was reset, with %u functions of this VM",
+		    vfio_name(j->lead), j->n);
+	return 0;
+}
+
+/* The sentence about a reset that failed is not lost to one that is none. */
+static int by_itself(struct job *j, bool tried, struct err *e)
+{
+	struct err scratch = ERR_NONE;
+	int rc;
+
+	vfio_reset_wake(j->lead);
+	rc = vfio_reset_function(j->lead, j->why, &scratch);
+	if (!tried || rc != -ENOTSUP)
+		*e = scratch;
 	return rc;
 }
 
@@ -219,10 +246,8 @@ static int perform(struct job *j, const struct vfio_hot_set *s, struct err *e)
 
 	if (bus_first)
 		rc = by_bus(j, s, e);
-	if (rc < 0) {
-		vfio_reset_wake(j->lead);
-		rc = vfio_reset_function(j->lead, j->why, e);
-	}
+	if (rc < 0)
+		rc = by_itself(j, bus_first, e);
 	if (rc < 0 && !bus_first && vfio_hot_set_is_ours(s) &&
 	    j->why != VFIO_RESET_FUNCTION)
 		rc = by_bus(j, s, e);
@@ -364,41 +389,53 @@ void vfio_resets_end(struct vfio_iommu *i)
 
 /* -------- all at once -------- */
 
-static int ask_for_platform(struct vfio_device *d, struct err *e)
+/* Only quiet: a worker that has begun would take the next function along, which
+ * would then be reset twice. */
+static int begin_platform(struct vfio_device *d, struct err *e)
 {
 	int rc = 0;
 
 	pthread_mutex_lock(&d->pci.lock);
 	if (vfio_alive(d))
-		vfio_reset_ask(d, VFIO_RESET_PLATFORM);
-	else
+		vfio_reset_begin(d, VFIO_RESET_PLATFORM);
+	else if (!d->reset.busy)
 		rc = err_set(e, -EIO, "the function does not answer any more");
 	pthread_mutex_unlock(&d->pci.lock);
 	return rc;
 }
 
-int vfio_reset_all(struct vfio_iommu *i, struct err *e)
+static int start_platform(struct vfio_device *d, struct err *e)
 {
-	int first = 0;
+	pthread_mutex_lock(&d->pci.lock);
+	if (d->reset.busy && !d->reset.lead)
+		start(d);
+	pthread_mutex_unlock(&d->pci.lock);
+	return 0;
+}
 
-	vfio_resets_end(i);
+/* @first: what went wrong before. Returns that, or what does first here. */
+static int for_all(struct vfio_iommu *i, int first,
+		   int (*step)(struct vfio_device *d, struct err *e),
+		   struct err *e)
+{
 	for (struct vfio_device *d = i->devices; d; d = d->next) {
 		struct err why = ERR_NONE;
-		int rc = ask_for_platform(d, &why);
+		int rc = step(d, &why);
 
-		if (rc < 0 && first == 0) {
-			*e = why;
-			first = err_in(e, rc, "%s", vfio_name(d));
-		}
-	}
-	for (struct vfio_device *d = i->devices; d; d = d->next) {
-		struct err why = ERR_NONE;
-		int rc = vfio_reset_await(d, &why);
-
-		if (rc < 0 && first == 0) {
-			*e = why;
-			first = err_in(e, rc, "%s", vfio_name(d));
-		}
+		if (rc >= 0 || first < 0)
+			continue;
+		*e = why;
+		first = err_in(e, rc, "%s", vfio_name(d));
 	}
 	return first;
+}
+
+int vfio_reset_all(struct vfio_iommu *i, struct err *e)
+{
+	int rc;
+
+	vfio_resets_end(i);
+	rc = for_all(i, 0, begin_platform, e);
+	rc = for_all(i, rc, start_platform, e);
+	return for_all(i, rc, vfio_reset_await, e);
 }

@@ -493,6 +493,120 @@ static void it_may_vanish_at_any_step(void **state)
 	}
 }
 
+/* -------- on-error=reset -------- */
+
+static void open_resetting(struct bench *b)
+{
+	fake_pci_add(&plain_function);
+	bench_vm(b);
+	b->o.on_error = VFIO_ON_ERROR_RESET;
+	MUST(bench_attach(b, &why));
+	MUST(bench_place(b, &why));
+	decode_on(b);
+}
+
+/* The guest finds it gone, then without decode at the address it had. */
+static void check_recovered(struct bench *b, uint64_t at)
+{
+	(void)vfio_reset_await(b->dev, NULL);
+	assert_int_equal(b->dev->health, VFIO_OK);
+	assert_int_equal(b->vm.stop.end, VM_RUNNING);
+	assert_int_equal(cfg_read(b, PCI_COMMAND, 2) & 7, 0);
+	assert_false(shown(b));
+	assert_true(bar_at(b, 0) == at);
+	decode_on(b);
+	assert_true(shown(b));
+}
+
+static void an_error_report_resets_the_function(void **state)
+{
+	unsigned resets;
+	struct bench b;
+	uint64_t at;
+
+	open_resetting(&b);
+	at = bar_at(&b, 0);
+	resets = fake_pci_resets(BDF);
+	fake_resets_hold(true);
+	assert_true(fake_pci_interrupt(BDF, VFIO_PCI_ERR_IRQ_INDEX, 0));
+	bench_loop(&b);
+	assert_int_equal(pci_config_read(b.pci, PCI_VENDOR_ID, 2), 0xffff);
+	assert_false(shown(&b));
+	fake_resets_hold(false);
+	check_recovered(&b, at);
+	assert_int_equal(fake_pci_resets(BDF), resets + 1);
+	bench_close(&b);
+}
+
+/* A kernel refuses to reset what is gone; that is the test below. */
+static void a_silent_function_is_reset(void **state)
+{
+	struct bench b;
+	uint64_t at;
+
+	open_resetting(&b);
+	at = bar_at(&b, 0);
+	fake_pci_gone(BDF, FAKE_ALL_ONES);
+	b.dev->look_timer.handler(&b.dev->look_timer, EPOLLIN);
+	assert_int_equal(b.dev->health, VFIO_SUSPECT);
+	fake_advance_ns(1000 * 1000 * 1000);
+	fake_resets_hold(true);
+	b.dev->look_timer.handler(&b.dev->look_timer, EPOLLIN);
+	assert_true(b.dev->reset.busy);
+	/* the link comes back while the kernel waits for it */
+	fake_pci_gone(BDF, FAKE_PRESENT);
+	fake_resets_hold(false);
+	check_recovered(&b, at);
+	bench_close(&b);
+}
+
+static void one_that_cannot_be_reset_is_lost(void **state)
+{
+	struct bench b;
+
+	open_resetting(&b);
+	fake_pci_gone(BDF, FAKE_EIO);
+	(void)cfg_read(&b, PCI_STATUS, 2);
+	fake_advance_ns(200 * 1000 * 1000);
+	(void)cfg_read(&b, PCI_STATUS, 2);
+	(void)vfio_reset_await(b.dev, NULL);
+	assert_int_equal(b.dev->health, VFIO_LOST);
+	assert_int_equal(b.vm.stop.end, VM_RUNNING);
+	assert_int_equal(cfg_read(&b, PCI_VENDOR_ID, 2), 0xffff);
+	bench_close(&b);
+}
+
+/* VFIO-ERR-07 */
+static void one_that_fails_again_and_again_is_lost(void **state)
+{
+	struct bench b;
+
+	open_resetting(&b);
+	for (unsigned i = 0; i < 4; i++) {
+		assert_int_equal(b.dev->health, VFIO_OK);
+		assert_true(fake_pci_interrupt(BDF, VFIO_PCI_ERR_IRQ_INDEX, 0));
+		bench_loop(&b);
+		(void)vfio_reset_await(b.dev, NULL);
+	}
+	assert_int_equal(b.dev->health, VFIO_LOST);
+	bench_close(&b);
+}
+
+static void now_and_then_is_not_again_and_again(void **state)
+{
+	struct bench b;
+
+	open_resetting(&b);
+	for (unsigned i = 0; i < 10; i++) {
+		assert_true(fake_pci_interrupt(BDF, VFIO_PCI_ERR_IRQ_INDEX, 0));
+		bench_loop(&b);
+		(void)vfio_reset_await(b.dev, NULL);
+		fake_advance_ns(UINT64_C(25) * 1000 * 1000 * 1000);
+	}
+	assert_int_equal(b.dev->health, VFIO_OK);
+	bench_close(&b);
+}
+
 /* -------- what the host reports -------- */
 
 /* VFIO-ERR-01, VFIO-IRQ-05 */
@@ -617,6 +731,10 @@ static const struct CMUnitTest both[] = {
 	FAKE_TEST(a_function_that_stays_silent_is_lost),
 	FAKE_TEST(a_function_that_comes_back_is_well),
 	FAKE_TEST(it_may_vanish_at_any_step),
+	FAKE_TEST(an_error_report_resets_the_function),
+	FAKE_TEST(one_that_cannot_be_reset_is_lost),
+	FAKE_TEST(one_that_fails_again_and_again_is_lost),
+	FAKE_TEST(now_and_then_is_not_again_and_again),
 	FAKE_TEST(an_error_report_ends_the_vm),
 	FAKE_TEST(an_error_report_does_not_wait_for_a_vcpu),
 	FAKE_TEST(a_release_request_ends_the_vm),
@@ -626,6 +744,7 @@ static const struct CMUnitTest both[] = {
 
 static const struct CMUnitTest kernel_only[] = {
 	FAKE_TEST(a_function_without_reset_is_refused),
+	FAKE_TEST(a_silent_function_is_reset),
 	FAKE_TEST(whoever_wants_to_stop_is_told_without_an_access),
 };
 

@@ -153,6 +153,12 @@ static void vpd_addresses(struct bench *b)
 	(void)cfg_read(b, VPD + 4, 4);
 }
 
+static void decode_off_and_on(struct bench *b)
+{
+	cfg_write(b, PCI_COMMAND, 2, 0);
+	decode_on(b);
+}
+
 static void bar_over_everything(struct bench *b)
 {
 	static const uint64_t at[] = { 0,	   0x100000,   0xe0000000,
@@ -206,6 +212,38 @@ static void floods_leave_a_function_that_recovers(void **state)
 	}
 }
 
+/* VFIO-ERR-07: what a boot needs is free, a flood has its pace */
+static void floods_that_cost_the_host_are_slowed(void **state)
+{
+	static const struct {
+		const char *name;
+		void (*step)(struct bench *b);
+	} floods[] = {
+		{ "D3", d3_and_back },
+		{ "MSI-X", msix_on_and_off },
+		{ "MSI", msi_against_msix },
+		{ "decode", decode_off_and_on },
+	};
+
+	for (unsigned i = 0; i < ARRAY_LEN(floods); i++) {
+		struct bench b;
+		uint64_t start;
+
+		print_message("%s\n", floods[i].name);
+		fake_reset();
+		bench_open(&b, &plain_function);
+		decode_on(&b);
+		start = sys_now_ns();
+		for (unsigned k = 0; k < 60; k++)
+			floods[i].step(&b);
+		assert_in_range(sys_now_ns() - start, 0, 200 * 1000 * 1000);
+		for (unsigned k = 0; k < 400; k++)
+			floods[i].step(&b);
+		assert_true(sys_now_ns() - start >= 1500 * 1000 * 1000);
+		bench_close(&b);
+	}
+}
+
 /* VFIO-ERR-05 */
 static void a_million_bad_accesses_are_a_few_lines(void **state)
 {
@@ -227,6 +265,7 @@ static void a_million_bad_accesses_are_a_few_lines(void **state)
 
 static const struct CMUnitTest both[] = {
 	FAKE_TEST(floods_leave_a_function_that_recovers),
+	FAKE_TEST(floods_that_cost_the_host_are_slowed),
 };
 
 static const struct CMUnitTest kernel_only[] = {

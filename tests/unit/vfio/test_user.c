@@ -336,8 +336,8 @@ static void what_is_wrong_in_options_is_said(void **state)
 	} rows[] = {
 		{ "", "path is missing" },
 		{ ",on-error=stop", "path is missing" },
-		{ "/s,on-error=perhaps", "on-error: 'perhaps' is neither stop "
-					 "nor report" },
+		{ "/s,on-error=perhaps", "on-error: 'perhaps' is none of "
+					 "report, stop and reset" },
 		{ "/s,on-error", "/s: on-error: " },
 		{ "/s,on-request=no", "on-request: 'no' is neither stop nor "
 				      "report" },
