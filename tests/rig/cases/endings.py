@@ -10,7 +10,7 @@ case = Case(
         vmm --append ending=panic
         vmm --append "ending=triple reboot=triple"
         vmm --append ending=debug-exit --debug-exit 0xf4
-        vmm --append ending=timeout --timeout 12
+        vmm --append ending=timeout --timeout 20
     """,
     guest_modules=["pvpanic_mmio"],
     guest="""
