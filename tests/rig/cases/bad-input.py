@@ -17,6 +17,7 @@ case = Case(
        "-device", "e1000e,bus=rp1,addr=0.1,romfile="] + disk.args("rp2"),
     host_modules=["nvme", "e1000e"],
     only=("minivmm",),
+    iommufd="no",       # the sentences are those about groups
     bind=["0000:01:00.0", "0000:02:00.0"],
     host="""
         try() { # NAME ARGS...
