@@ -119,6 +119,7 @@ struct vfio_reset {
 	enum vfio_reset_why why;  /* fixed while busy, as is flr */
 	struct vfio_device *lead; /* whose worker does it; NULL: none yet */
 	bool along;		  /* it did not ask, but shares the bus */
+	bool asked;		  /* along, and then it did ask */
 	struct vfio_flr flr;
 	bool keep_bars; /* afterwards they are again: */
 	uint8_t bars[VFIO_BAR_BYTES];

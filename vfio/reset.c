@@ -271,6 +271,7 @@ void vfio_device_reset(struct pci_device *p)
 	struct vfio_device *d = vfio_of(p);
 
 	d->reset.keep_bars = false;
+	d->reset.asked = d->reset.along;
 	if (!vfio_alive(d))
 		return;
 	if (d->touched) {

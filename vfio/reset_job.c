@@ -135,6 +135,7 @@ static int claim(struct job *j, struct vfio_device *m)
 		rc = -EBUSY;
 	if (rc == 0) {
 		m->reset.along = !m->reset.busy;
+		m->reset.asked = false;
 		m->reset.busy = true;
 		m->reset.lead = j->lead;
 		j->member[j->n++] = m;
@@ -145,8 +146,9 @@ static int claim(struct job *j, struct vfio_device *m)
 
 static void start(struct vfio_device *d);
 
-/* Who was to be reset by itself has a worker of its own for that; who was only
- * to come along is as before, but for decode and messages. */
+/* Who was to be reset by itself has a worker of its own for that, or gets one
+ * if its bus was reset since; who was only to come along is as before, but for
+ * decode and messages. */
 static void let_go(struct job *j)
 {
 	while (j->n > 1) {
@@ -154,7 +156,11 @@ static void let_go(struct job *j)
 
 		pthread_mutex_lock(&m->pci.lock);
 		m->reset.lead = NULL;
-		if (m->reset.along) {
+		if (m->reset.asked) {
+			m->reset.along = false;
+			vfio_reset_begin(m, VFIO_RESET_BUS_ABOVE);
+			start(m);
+		} else if (m->reset.along) {
 			m->reset.busy = false;
 			vfio_irqs_rearm(m);
 			pthread_cond_broadcast(&m->reset.over);
@@ -175,7 +181,7 @@ static void quiet_all(struct job *j)
 		pthread_mutex_lock(&m->pci.lock);
 		if (m->reset.along) {
 			vfio_reset_begin(m, j->why);
-			m->reset.keep_bars = !is_asked(j, m);
+			m->reset.keep_bars = !m->reset.asked && !is_asked(j, m);
 		}
 		pthread_mutex_unlock(&m->pci.lock);
 	}
