@@ -7,7 +7,7 @@ animals = [
     for n in (0, 1)
 ]
 disks = files_of(animals)
-case = zoo_case(animals, slow=True)
+case = zoo_case(animals)
 variants = LINE_ONLY
 
 

@@ -6,7 +6,7 @@ from animals import OWN as animals
 from zoo import LINE_ONLY, judge_zoo, zoo_case
 
 disks = [shared]
-case = zoo_case(animals, own_files, slow=True)
+case = zoo_case(animals, own_files)
 case.l0 += BIG_HOLE
 variants = LINE_ONLY
 

@@ -4,7 +4,7 @@ from zoo import files_of, judge_zoo, zoo_case
 
 animals = pick("e1000", "rtl8139", "qemu-xhci", "nec-usb-xhci-msi", "virtio-blk", "virtio-net", "nvme-cmb", "edu")
 disks = files_of(animals)
-case = zoo_case(animals, own_files, slow=True)
+case = zoo_case(animals, own_files)
 
 
 def judge(r):

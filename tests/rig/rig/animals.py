@@ -73,14 +73,14 @@ def serial(name, device, chardev):
                   out=out, owner="none")
 
 
-def sound(name, device, modules, irq, below=""):
+def sound(name, device, modules, irq, below="", **more):
     out = File(f"zoo-{name}.wav")
     l0 = ["-audiodev", f"wav,id=a-{name},path={out.path}", "-device", device + ",bus=BUS"]
     if below:
         l0 += ["-device", f"{below},audiodev=a-{name}"]
     else:
         l0[-1] += f",audiodev=a-{name}"
-    return Animal(name, l0, "sound", [*modules, "snd_pcm_oss"], irq, out=out)
+    return Animal(name, l0, "sound", [*modules, "snd_pcm_oss"], irq, out=out, **more)
 
 
 def plain(name, device, modules, irq, kind="bind", **more):
@@ -109,7 +109,8 @@ REST = [
     serial("pci-serial-4x", "pci-serial-4x", "chardev1"),
     sound("ac97", "AC97", ["snd_intel8x0"], "intx"),
     sound("es1370", "ES1370", ["snd_ens1370"], "intx"),
-    sound("intel-hda", "intel-hda,id=hda", ["snd_hda_intel", "snd_hda_codec_generic"], "msi", "hda-output,bus=hda.0"),
+    sound("intel-hda", "intel-hda,id=hda", ["snd_hda_intel"], "msi", "hda-output,bus=hda.0",
+          before=["snd_hda_codec_generic"]),
     plain("bochs-display", "bochs-display", ["bochs"], ""),
     plain("pvpanic", "pvpanic-pci", ["pvpanic_pci"], ""),
     plain("i6300esb", "i6300esb", ["i6300esb"], ""),

@@ -111,6 +111,8 @@ def check(r, bdf):
 
 
 def caps(config):
+    if not config[0x06] & 0x10:         # PCI_STATUS_CAP_LIST: whatever the pointer says
+        return []
     chain, at = [], config[0x34] & 0xfc
     while 0x40 <= at < 0x100 and len(chain) < 48:
         chain.append(f"{config[at]:#04x}@{at:#04x}")

@@ -33,6 +33,7 @@ class Animal:
     options: str = ""            # for --vfio, with a comma in front
     owner: str = ""              # L1's module, if not the first of modules; or nobody
     at: str = ""                 # the guest's address, if not L1's
+    before: list = field(default_factory=list)  # modules that its driver expects to find
 
 
 class File:
@@ -99,9 +100,10 @@ def zoo_case(animals, files=None, **more):
         l0 += root_port(n)
     for n, a in enumerate(animals, 1):
         l0 += [word.replace("BUS", f"rp{n}") for word in a.l0]
-    modules = unique(a.modules for a in animals)
+    modules = unique(a.before + a.modules for a in animals)
     back = ". /lib/zoo.sh\n"
     for n, a in enumerate(animals, 1):
+        back += "".join(f"load {m}\n" for m in a.before)
         back += f"release {bdf(n)}\n" if a.owner == "nobody" else f"give_back {bdf(n)} {a.owner or a.modules[0]}\n"
         back += "".join(f"load {m}\n" for m in a.modules[1:])
     back += calls(animals, in_host)
