@@ -61,6 +61,7 @@ case = Case(
     status=[0, 125, 125, 125, 125],
     only=("minivmm",),
     limit=240,
+    slow=True,
 )
 
 

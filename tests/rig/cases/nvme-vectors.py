@@ -31,7 +31,7 @@ case = Case(
 )
 
 # VFIO-MSIX-03; VFIO-BAR-10
-variants = {"": {}, "-moved": {"host": MOVED, "only": ("minivmm",)}}
+variants = {"": {}, "-moved": {"host": MOVED, "only": ("minivmm",), "slow": True}}
 
 
 def find(config, wanted):

@@ -35,9 +35,9 @@ case = Case(
     status=[0, 0, 125],
     only=("minivmm",),
     limit=240,
+    slow=True,
 )
 
-variants = {"": {}, "-iommufd": {"vmm_iommu": "--iommu=iommufd", "host_kernel": "own", "slow": True}}
 
 
 def judge(r):

@@ -45,6 +45,7 @@ case = Case(
     status=[125, 0, 0],
     only=("minivmm",),
     limit=200,
+    slow=True,
 )
 
 
