@@ -1,12 +1,22 @@
-"""The same card where its driver may take one MSI, but no MSI-X."""
-from nic import judge_traffic, nic_case
+"""The same card, whose driver tests MSI, is not content, and goes on with INTx: the host sees the same."""
+from nic import GUEST, give_back, judge_traffic, nic_case
 
-# IntMode, the driver's own: 0 is INTx, 1 is MSI, 2 is MSI-X.
-case = nic_case("e1000e", guest_files={"/modules/e1000e.options": b"IntMode=1"})
+# IntMode, the driver's own: 0 is INTx, 1 is MSI, 2 is MSI-X. QEMU's e1000e does
+# not interrupt in the driver's test of MSI, with whatever VMM, or with none.
+OPTIONS = {"/modules/e1000e.options": b"IntMode=1"}
+VERDICT = "MSI interrupt test failed, using legacy interrupt"
+LOOK = "\ndmesg | grep e1000e | blob log\n"
+
+case = nic_case("e1000e", guest_files=OPTIONS, host_files=OPTIONS, slow=True)
+case.guest = GUEST + LOOK
+case.give_back = give_back("0000:01:00.0", "e1000e") + LOOK
 
 
 def judge(r):
     words = judge_traffic(r)
+    for marks, where in (r.guest, "the guest"), (r.runs[-1].host, "L1"):
+        log = marks.blob("log").decode()
+        r.check("Interrupt Mode set to 1" in log and VERDICT in log, f"{where} says: {log}")
     lines = r.guest.blob("interrupts").decode()
-    r.check("PCI-MSI-" in lines and "PCI-MSIX-" not in lines, f"not MSI: {lines.strip()}")
-    return f"{words}, {r.check_irqs(1, 50)} over MSI, {r.check_io_exits()}"
+    r.check("IO-APIC" in lines and "MSI" not in lines, f"not INTx: {lines.strip()}")
+    return f"{words}, {r.check_irqs(1, 50)} over INTx after a try of MSI"
