@@ -32,9 +32,10 @@ def scsi(name, module, irq):
     return disk_behind(name, name, "scsi-hd,bus=CONTROLLER.0", [module, "sd_mod"], irq)
 
 
+# By themselves: their driver shares no line with anybody, even if it has no other.
+RAID = [scsi("megasas", "megaraid_sas", "msix"), scsi("megasas-gen2", "megaraid_sas", "msix")]
+
 DISKS = [
-    scsi("megasas", "megaraid_sas", "msix"),
-    scsi("megasas-gen2", "megaraid_sas", "msix"),
     scsi("am53c974", "am53c974", "intx"),
     scsi("dc390", "am53c974", "intx"),
     disk_behind("ahci", "ich9-ahci", "ide-hd,bus=CONTROLLER.0", ["ahci", "sd_mod"], "msi"),
@@ -143,5 +144,5 @@ def own_files(kernel):
 
 
 def pick(*names):
-    everybody = {a.name: a for a in NICS + DISKS + SCSI_PROCESSORS + USB + VIRTIO + REST + OWN}
+    everybody = {a.name: a for a in NICS + RAID + DISKS + SCSI_PROCESSORS + USB + VIRTIO + REST + OWN}
     return [everybody[name] for name in names]
