@@ -103,12 +103,14 @@ class Qemu(Program):
 
 
 class NewQemu(Qemu):
-    """QEMU 11.1: vfio-user-pci, and an AMD IOMMU that translates."""
+    """QEMU 11.1, for L0: vfio-user-pci, an AMD IOMMU that translates, and fewer
+    hangs than with 10.0."""
 
-    def __init__(self):
+    def __init__(self, older):
         root = debian("qemu-11", "trixie-backports", "qemu-system-x86", "seabios", deps=True)
         Program.__init__(self, root, "usr/bin/qemu-system-x86_64")
         self.data = [os.path.join(root, d) for d in ("usr/share/qemu", "usr/share/seabios")]
+        self.data += [older.data[-1]]   # the option ROMs
 
 
 class Tools:

@@ -137,10 +137,12 @@ def boot(qemu, kernel, initrds, case, logs, echo_l1, echo_l2):
         l1.finish()
         l2.finish()
         os.unlink(initrd)
+    with open(os.path.join(logs, "l0.log"), errors="replace") as f:
+        why = ": " + (f.read().strip().splitlines() or ["nothing"])[-1]
+    if process.returncode < 0:
+        raise Hang("L0's QEMU was ended by " + signal.Signals(-process.returncode).name + why)
     if not l1.seen("@@ l1-up"):
-        with open(os.path.join(logs, "l0.log"), errors="replace") as f:
-            why = f.read().strip().splitlines()
-        raise Failed("L1 did not come up" + (f": {why[-1]}" if why else ""))
+        raise Failed("L1 did not come up" + why)
     if not l1.seen("@@ l1-done"):
         raise Failed("L1 ended before the case did" + last_words(l1.lines))
     return l1.lines, l2.lines

@@ -93,7 +93,8 @@ class Rig:
     def __init__(self, vmm):
         self.vmm = vmm
         self.kernel = fetch.Kernel()            # L2's
-        self.qemu = fetch.Qemu()
+        self.qemu = fetch.Qemu()                # a VMM to compare with
+        self.l0 = fetch.NewQemu(self.qemu)
         self.tools = fetch.Tools()
         self.modules = image.Modules(self.kernel)
         self.hosts = {}
@@ -107,10 +108,6 @@ class Rig:
             base = image.cached_cpio("l1-" + series, image.host_files(self.tools, self.kernel, modules))
             self.hosts[series] = kernel, modules, base
         return self.hosts[series]
-
-    def l0_qemu(self, case):
-        """The newest only where it is needed: most cases were made with 10.0."""
-        return fetch.NewQemu() if case.cards or case.iommu == "amd" else self.qemu
 
     def vmm_files(self):
         files = {"/vmm/vmm.sh": image.text(f"host/vmm-{self.vmm}.sh")}
@@ -150,7 +147,7 @@ class Rig:
         for disk in getattr(module, "disks", ()):
             disk.prepare()
         parts = self.images(module.case, logs, measuring)
-        host, guest = machine.run_l0(self.l0_qemu(module.case), self.host(module.case.host_kernel)[0], parts, module.case, logs, echo_l1, echo_l2)
+        host, guest = machine.run_l0(self.l0, self.host(module.case.host_kernel)[0], parts, module.case, logs, echo_l1, echo_l2)
         os.unlink(parts[-1])
         return Result(module.case, self.vmm, host, guest)
 
