@@ -331,7 +331,7 @@ help:
 
 # ---- help ------------------------------------------------------------------
 #  all          build/minivmm (O=dir builds elsewhere, V=1 shows commands)
-#  check        everything there is; installs what is missing (as root);
+#  check        every tier of tests; installs what is missing (as root);
 #               TIERS="lint unit" for some of it
 #  check-all    the slow rig cases too
 #  unit         unit tests; SAN=asan (with ubsan) and SAN=tsan are variants
