@@ -2,15 +2,16 @@
  *
  * How it works
  *
- *     attach to the I/O address space       group.c: the device fd; the kernel
- *       |                                   resets the function by opening it.
- *       |                                   user.c: a connection; the reset is
- *       |                                   ours to ask for
+ *     attach to the I/O address space       group.c, iommufd.c: the device fd;
+ *       |                                   the kernel resets the function by
+ *       |                                   opening it. user.c: a connection;
+ *       |                                   the reset is ours to ask for
  *     read config space, once               what the function is
  *     decode and bus mastering off          nothing moves until the guest says
- *     BARs, interrupts, policy              what the guest will see
- *     resets                                refuse what cannot be reset
+ *     BARs, ROM, policy, interrupts         what the guest will see
+ *     health                                errors, and the host's wish for it
  *     map the BARs' pages                   shown when the guest decodes them
+ *     (all are open: ladder.c)              refuse what cannot be reset
  *     (placed below a port by machine/)
  *     wire INTx                             its line follows from its place
  *

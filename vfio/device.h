@@ -83,12 +83,11 @@ struct vfio_options {
 };
 
 /* "0000:01:00.0,key=value…": spelling only. Unknown keys are named. Keys:
- * allow-no-reset (or =on, =off), cfg-gaps=pass or block, ecap=allow:ID or
- * deny:ID with a hexadecimal ID, any number of times, low-power (or =on, =off),
- * on-error=report, stop or reset,
- * on-request=stop or report, slot=N or N.F, at=BB:00.F, p2p (or =on, =off),
- * rom=on, off or a file, vf-token=UUID, msix-reloc=auto, off or barN, fd=N,
- * iommufd=N. */
+ * allow-no-reset, low-power, p2p (each also with =on or =off); at=BB:00.F or
+ * slot=N or N.F; cfg-gaps=pass or block; ecap=allow:ID or deny:ID with a
+ * hexadecimal ID, up to VFIO_MAX_ECAP_RULES times; fd=N; iommufd=N;
+ * msix-reloc=auto, off or barN; on-error=report, stop or reset; on-request=stop
+ * or report; rom=on, off or a file; vf-token=UUID. */
 int vfio_options_parse(const char *text, struct vfio_options *out,
 		       struct err *e);
 /* What @f needs though nobody asked for it: p2p for chips whose programs reach

@@ -2,9 +2,10 @@
  *
  * struct vfio_iommu is an I/O address space: devices are attached to it and
  * guest RAM is mapped into it. struct vfio_dev is one function: regions,
- * interrupts, reset. The container-and-group kernel interface is one backend
- * (group.c, kernel.c); iommufd and vfio-user are further files that fill the
- * same tables. device.c, which is all the PCI model knows, sees only these.
+ * interrupts, reset. Three backends fill them: the kernel's containers and
+ * groups (group.c, kernel.c), its iommufd (iommufd.c, kernel.c), and servers
+ * behind sockets (user.c, user_dev.c). device.c, which is all the PCI model
+ * knows, sees only these.
  */
 #ifndef VFIO_VFIO_H
 #define VFIO_VFIO_H

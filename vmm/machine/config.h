@@ -7,9 +7,9 @@
  * level.
  *
  * Options are spelled out in full, as "--name value" or "--name=value", and
- * only --vfio may be repeated. getopt_long is not used: it accepts
- * abbreviations, which the next option may make ambiguous, and keeps state of
- * its own.
+ * only --vfio and --vfio-user may be repeated. getopt_long is not used: it
+ * accepts abbreviations, which the next option may make ambiguous, and keeps
+ * state of its own.
  */
 #ifndef MACHINE_CONFIG_H
 #define MACHINE_CONFIG_H

@@ -244,7 +244,8 @@ def main(argv):
     args = parse(argv, cases)
     if args.list:
         for name, module in cases.items():
-            print(f"{name:<14} {module.__doc__.strip().splitlines()[0]}")
+            slow = " (slow)" if module.case.slow else ""
+            print(f"{name:<14} {module.__doc__.strip().splitlines()[0]}{slow}")
         return 0
     if args.demo_on_host:
         return demo.run_on_host(args.demo_on_host)
