@@ -247,7 +247,8 @@ static int file_read(struct vfio_rom *r, const char *path, int fd,
 static int open_file(struct vfio_device *d, struct err *e)
 {
 	const char *path = d->opt.rom_file;
-	int fd = sys_open(path, O_RDONLY);
+	/* a FIFO without a writer would be waited for */
+	int fd = sys_open(path, O_RDONLY | O_NONBLOCK);
 	int rc;
 
 	if (fd < 0)

@@ -1,6 +1,8 @@
 /* The expansion ROM: its register, its bytes, and those that cannot be read. */
 #include <linux/kvm.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "tests/unit/vfio/bench.h"
 
@@ -487,6 +489,27 @@ static void files_that_are_no_rom_are_refused(void **state)
 	free(zeroes);
 }
 
+/* Opening it must not wait for a writer. */
+static void fifo_as_rom_is_refused_at_once(void **state)
+{
+	char folder[] = "/tmp/minivmm-test-XXXXXX";
+	struct err e = ERR_NONE;
+	struct bench b;
+
+	assert_non_null(mkdtemp(folder));
+	fake_real(folder);
+	open_with_file(&b, 0x4000);
+	snprintf(b.o.rom_file, sizeof(b.o.rom_file), "%s/fifo", folder);
+	assert_int_equal(mkfifo(b.o.rom_file, 0600), 0);
+	alarm(10);
+	assert_int_equal(bench_attach(&b, &e), -EINVAL);
+	alarm(0);
+	assert_non_null(strstr(e.text, "/fifo is no ROM: it has 0 bytes"));
+	assert_int_equal(unlink(b.o.rom_file), 0);
+	assert_int_equal(rmdir(folder), 0);
+	bench_close(&b);
+}
+
 static int sweep_open(void *arg, struct err *e)
 {
 	struct bench *b = arg;
@@ -538,6 +561,7 @@ static const struct CMUnitTest both[] = {
 	FAKE_TEST(switched_off_none_is_shown),
 	FAKE_TEST(a_file_stands_in_for_the_rom),
 	FAKE_TEST(files_that_are_no_rom_are_refused),
+	FAKE_TEST(fifo_as_rom_is_refused_at_once),
 	FAKE_TEST(opening_with_a_file_unwinds_from_everywhere),
 };
 
