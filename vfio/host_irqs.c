@@ -92,7 +92,7 @@ void host_irqs_keep_messages(struct host_irqs *h, const char *bdf)
 	l.text = malloc(COUNT_TEXT);
 	if (!l.text)
 		return;
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%.12s/msi_irqs",
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%.23s/msi_irqs",
 		 bdf);
 	(void)sys_list(path, add_message, &l); /* none: messages are off */
 	free(l.text);
@@ -103,7 +103,7 @@ static uint64_t intx_count(const char *bdf)
 	char path[64], irq[16], *text;
 	uint64_t sum = 0;
 
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%.12s/irq", bdf);
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%.23s/irq", bdf);
 	if (sys_read_text(path, irq, sizeof(irq)) < 0)
 		return 0;
 	text = malloc(COUNT_TEXT);

@@ -274,6 +274,24 @@ static void intx_counts_from_where_we_began(void **state)
 	bench_close(&b);
 }
 
+/* Behind Intel's VMD domains begin at 0x10000. */
+static void domains_of_five_digits_are_counted_too(void **state)
+{
+	static const char bdf[] = "10000:e1:00.0";
+	struct host_irqs h;
+
+	fake_file("/sys/bus/pci/devices/10000:e1:00.0/msi_irqs/45", "msix");
+	fake_file("/sys/bus/pci/devices/10000:e1:00.0/irq", "11");
+	host_irq(45, "vfio-msix[1](10000:e1:00.0)", "8,9");
+	host_irq(11, "vfio-intx(10000:e1:00.0)", "3");
+	host_irqs_init(&h, 2);
+	host_irqs_keep_messages(&h, bdf);
+	host_irqs_keep_intx(&h, bdf);
+	assert_int_equal(h.vector[1], 17);
+	assert_int_equal(h.intx, 3);
+	host_irqs_fini(&h);
+}
+
 static const struct CMUnitTest both[] = {
 	FAKE_TEST(config_accesses_are_counted),
 	FAKE_TEST(trapped_accesses_are_counted_by_page_of_the_bar),
@@ -288,6 +306,7 @@ static const struct CMUnitTest kernel_only[] = {
 	FAKE_TEST(host_counts_by_vector_and_keeps_them_when_messages_go),
 	FAKE_TEST(nonsense_of_the_host_counts_nothing),
 	FAKE_TEST(intx_counts_from_where_we_began),
+	FAKE_TEST(domains_of_five_digits_are_counted_too),
 };
 
 BENCH_MAIN(both, kernel_only)
