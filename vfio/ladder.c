@@ -196,6 +196,11 @@ static void say(const struct vfio_device *d, const struct vfio_hot_set *s)
 	log_info("vfio: %s: %s", vfio_name(d), line.text);
 }
 
+static const char *option_of(const struct vfio_device *d)
+{
+	return d->dev->raw ? "vfio-user" : "vfio";
+}
+
 static int refuse(const struct vfio_device *d, const struct vfio_hot_set *s,
 		  struct err *e)
 {
@@ -208,7 +213,7 @@ static int refuse(const struct vfio_device *d, const struct vfio_hot_set *s,
 	}
 	err_hint(e, "%saccept that with --%s %s,allow-no-reset",
 		 s->n > 1 ? "give this VM all functions of the bus, or " : "",
-		 d->dev->raw ? "vfio-user" : "vfio", vfio_name(d));
+		 option_of(d), vfio_name(d));
 	return -ENOTSUP;
 }
 
@@ -240,10 +245,16 @@ static int begin_clean(struct vfio_device *d, const struct vfio_hot_set *s,
 	vfio_reset_ask(d, VFIO_RESET_PLATFORM);
 	pthread_mutex_unlock(&d->pci.lock);
 	rc = vfio_reset_await(d, e);
-	if (rc >= 0 || !d->opt.allow_no_reset)
-		return rc;
-	*e = ERR_NONE; /* the log has it */
-	return 0;
+	if (rc < 0 && d->opt.allow_no_reset) {
+		*e = ERR_NONE; /* the log has it */
+		return 0;
+	}
+	if (rc < 0 && d->health != VFIO_LOST)
+		err_hint(e,
+			 "dmesg may say why; accept that with --%s %s,"
+			 "allow-no-reset",
+			 option_of(d), vfio_name(d));
+	return rc;
 }
 
 int vfio_resets_check(struct vfio_iommu *i, struct err *e)

@@ -361,6 +361,30 @@ static void a_bus_is_reset_at_start(void **state)
 	scene_close(&s);
 }
 
+static void a_bus_reset_that_fails_at_start_says_what_helps(void **state)
+{
+	for (unsigned accepted = 0; accepted < 2; accepted++) {
+		struct fake_pci p = without_flr(true);
+		struct err e = ERR_NONE;
+		struct bench b;
+
+		fake_reset();
+		fake_pci_add(&p);
+		bench_vm(&b);
+		b.o.allow_no_reset = accepted;
+		fake_fail_ioctl("VFIO_DEVICE_PCI_HOT_RESET", 0, EPERM);
+		assert_int_equal(bench_attach(&b, &e) >= 0, accepted);
+		if (!accepted) {
+			assert_non_null(
+				strstr(e.text, "its bus cannot be reset"));
+			assert_non_null(strstr(e.hint, "--vfio " BDF
+						       ",allow-no-reset"));
+		}
+		fake_fail_none();
+		bench_close(&b);
+	}
+}
+
 /* VFIO-RST-09: names who is in the way */
 static void a_set_that_is_not_ours_is_refused(void **state)
 {
@@ -573,6 +597,7 @@ static const struct CMUnitTest tests[] = {
 	FAKE_TEST(a_sibling_at_work_is_left_alone),
 	FAKE_TEST(requests_for_both_are_one_reset_or_two_in_turn),
 	FAKE_TEST(a_bus_is_reset_at_start),
+	FAKE_TEST(a_bus_reset_that_fails_at_start_says_what_helps),
 	FAKE_TEST(a_set_that_is_not_ours_is_refused),
 	FAKE_TEST(a_foreign_sibling_is_never_hit),
 	FAKE_TEST(a_machine_reset_takes_the_bus),
