@@ -184,6 +184,8 @@ static int start(struct program *p, struct err *e)
 	if (rc == 0)
 		rc = sys_catch(SIGPIPE); /* writes then fail with EPIPE */
 	if (rc == 0)
+		rc = sys_catch(SIGXFSZ); /* EFBIG, beyond `ulimit -f` */
+	if (rc == 0)
 		rc = stats_start(&p->stats, p->config.stats, e);
 	if (rc < 0)
 		return rc;

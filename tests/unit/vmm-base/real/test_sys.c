@@ -444,6 +444,23 @@ static void caught_signal_does_not_end_a_read(void **state)
 	assert_int_equal(sys_catch(-5), -EINVAL);
 }
 
+/* Uncaught, the signal ends the program: `ulimit -f`. */
+static void caught_limit_of_file_sizes_is_an_error(void **state)
+{
+	struct rlimit was, none;
+	int fd = sys_create(in_folder("limited"), O_WRONLY);
+	ssize_t rc;
+
+	assert_int_equal(sys_catch(SIGXFSZ), 0);
+	assert_int_equal(sys_getrlimit(RLIMIT_FSIZE, &was), 0);
+	none = (struct rlimit){ 0, was.rlim_max };
+	assert_int_equal(sys_setrlimit(RLIMIT_FSIZE, &none), 0);
+	rc = sys_write(fd, "x", 1);
+	assert_int_equal(sys_setrlimit(RLIMIT_FSIZE, &was), 0);
+	assert_int_equal(rc, -EFBIG);
+	sys_close(&fd);
+}
+
 static void limits_can_be_read_and_lowered(void **state)
 {
 	struct rlimit r, now;
@@ -547,6 +564,7 @@ int main(void)
 		cmocka_unit_test(sleep_takes_its_time),
 		cmocka_unit_test(signals_are_read_from_the_fd),
 		cmocka_unit_test(caught_signal_does_not_end_a_read),
+		cmocka_unit_test(caught_limit_of_file_sizes_is_an_error),
 		cmocka_unit_test(limits_can_be_read_and_lowered),
 		cmocka_unit_test(pty_is_raw_and_does_not_block),
 		cmocka_unit_test(nonblock_is_switched),
