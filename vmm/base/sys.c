@@ -152,10 +152,21 @@ int sys_stat(const char *path, struct stat *out)
 	return rc;
 }
 
+/* What came by exec cannot be close-on-exec, and all of ours is. */
+static int adopt(int fd)
+{
+	int flags = (int)sys_result(fcntl(fd, F_GETFD));
+
+	if (flags >= 0 && flags & FD_CLOEXEC)
+		return -EBADF;
+	return flags < 0 ? flags
+			 : (int)sys_result(fcntl(fd, F_SETFD, FD_CLOEXEC));
+}
+
 int sys_adopt(int fd)
 {
 	struct sys_name name;
-	int rc = (int)sys_result(fcntl(fd, F_SETFD, FD_CLOEXEC));
+	int rc = adopt(fd);
 
 	SYS_TRACE(rc, "adopt(%s)", sys_name(fd, &name));
 	return rc;

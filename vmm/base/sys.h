@@ -47,7 +47,8 @@ int sys_fstat(int fd, struct stat *out);
 int sys_stat(const char *path, struct stat *out);
 int sys_dup(int fd);
 /* A descriptor that whoever started us left open for us: from now on ours, and
- * close-on-exec. -EBADF: there is none of that number. */
+ * close-on-exec. -EBADF: there is none of that number, or it is ours already.
+ */
 int sys_adopt(int fd);
 int sys_set_nonblock(int fd, bool on);
 

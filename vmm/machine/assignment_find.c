@@ -95,8 +95,10 @@ int assignment_find(struct assignment *a, const struct config *c, struct err *e)
 	a->kernel = c->iommu;
 	for (unsigned i = 0; i < c->n_functions; i++) {
 		rc = add_named(a, &c->function[i], i + 1, e);
-		if (rc < 0)
+		if (rc < 0) {
+			kernel_way_disown(a, 0);
 			return err_in(e, rc, "vfio");
+		}
 	}
 	rc = kernel_way_adopt(a, e);
 	return rc < 0 ? err_in(e, rc, "vfio") : place_all(a, e);

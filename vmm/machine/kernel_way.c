@@ -67,8 +67,7 @@ static int check_way(const struct assignment *a, const struct assigned *f,
 		       "fd and iommufd are no descriptors for --iommu=group");
 }
 
-/* From function @first on they are not ours to close. */
-static void disown(struct assignment *a, unsigned first)
+void kernel_way_disown(struct assignment *a, unsigned first)
 {
 	for (unsigned i = first; i < a->n; i++)
 		a->function[i].options.fd = 0;
@@ -85,7 +84,7 @@ int kernel_way_adopt(struct assignment *a, struct err *e)
 		if (rc == 0)
 			rc = adopt_fd(a, f, e);
 		if (rc < 0) {
-			disown(a, i);
+			kernel_way_disown(a, i);
 			return err_in(e, rc, "%s", f->function.name);
 		}
 	}

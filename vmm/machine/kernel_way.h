@@ -17,8 +17,12 @@
 #include "vmm/machine/assignment.h"
 
 /* Take over the descriptors that options of @a name, before we open any of our
- * own. -EINVAL: they contradict each other, or --iommu. */
+ * own that are about functions. -EINVAL: they contradict each other, or
+ * --iommu. */
 int kernel_way_adopt(struct assignment *a, struct err *e);
+/* It does not come to that: from function @first on they stay the launcher's,
+ * and are not ours to close. */
+void kernel_way_disown(struct assignment *a, unsigned first);
 /* Open the I/O address space of all functions of --vfio. */
 int kernel_way_open(struct assignment *a, struct vm *vm,
 		    struct vfio_iommu **out, struct err *e);

@@ -245,6 +245,20 @@ static void contradictions_are_named(void **state)
 	refused(CONFIG_IOMMU_AUTO, ",iommufd=9x", NULL, "'9x' is no descr");
 }
 
+/* What has that number may as well be ours. */
+static void a_descriptor_is_left_alone_until_it_is_taken_over(void **state)
+{
+	int fd;
+
+	two_functions();
+	fd = give("/dev/vfio/devices/vfio0");
+	fake_trace_clear();
+	refused(CONFIG_IOMMU_AUTO, with(",fd", fd), ",colour=red", "colour");
+	assert_int_equal(fake_trace_count("close device " DISK), 0);
+	sys_close(&fd);
+	assert_int_equal(fake_trace_count("close device " DISK), 1);
+}
+
 static void a_node_that_is_bound_already_is_named(void **state)
 {
 	struct vfio_device_bind_iommufd bind = { .argsz = sizeof(bind) };
@@ -314,6 +328,7 @@ int main(void)
 		FAKE_TEST(one_of_the_two_will_do),
 		FAKE_TEST(the_wrong_descriptor_is_named),
 		FAKE_TEST(contradictions_are_named),
+		FAKE_TEST(a_descriptor_is_left_alone_until_it_is_taken_over),
 		FAKE_TEST(a_node_that_is_bound_already_is_named),
 		FAKE_TEST(a_star_and_a_server_take_no_descriptor),
 		FAKE_TEST(no_failing_host_call_leaves_anything),

@@ -96,6 +96,22 @@ static void every_fd_closes_on_exec(void **state)
 	}
 }
 
+/* VFIO-OPEN-21: what came by exec, not what we opened and a user named. */
+static void only_what_came_from_outside_is_adopted(void **state)
+{
+	int p[2], own = sys_open("/dev/null", O_RDONLY);
+
+	assert_int_equal(pipe(p), 0);
+	assert_int_equal(sys_adopt(p[0]), 0);
+	assert_true(fcntl(p[0], F_GETFD) & FD_CLOEXEC);
+	assert_int_equal(sys_adopt(p[0]), -EBADF);
+	assert_int_equal(sys_adopt(own), -EBADF);
+	sys_close(&p[0]);
+	sys_close(&p[1]);
+	assert_int_equal(sys_adopt(own + 100), -EBADF);
+	sys_close(&own);
+}
+
 static void close_forgets_the_fd(void **state)
 {
 	int fd = sys_open("/dev/null", O_RDONLY), was = fd;
@@ -545,6 +561,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(missing_file_is_a_negative_errno),
 		cmocka_unit_test(every_fd_closes_on_exec),
+		cmocka_unit_test(only_what_came_from_outside_is_adopted),
 		cmocka_unit_test(close_forgets_the_fd),
 		cmocka_unit_test(transfers_at_an_offset),
 		cmocka_unit_test(text_loses_its_trailing_space),
