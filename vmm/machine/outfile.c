@@ -119,6 +119,23 @@ static int replace(const char *path, const char *text, size_t n, struct err *e)
 
 /* -------- both -------- */
 
+/* A socket cannot be opened: /dev/stderr of a service may be one. */
+static int check_stream(const char *path, struct err *e)
+{
+	struct stat st;
+	int rc;
+
+	if (strcmp(path, "-") == 0)
+		return 0;
+	rc = sys_stat(path, &st);
+	if (rc < 0)
+		return err_sys(e, rc, "cannot write %s", path);
+	if (S_ISSOCK(st.st_mode))
+		return err_set(e, -ENXIO, "cannot write %s: it is a socket",
+			       path);
+	return 0;
+}
+
 int outfile_check(const char *path, struct err *e)
 {
 	char beside[OUTFILE_PATH_MAX];
@@ -129,7 +146,7 @@ int outfile_check(const char *path, struct err *e)
 	    S_ISDIR(st.st_mode))
 		return err_sys(e, -EISDIR, "cannot write %s", path);
 	if (outfile_is_stream(path))
-		return 0;
+		return check_stream(path, e);
 	fd = create_beside(path, beside, sizeof(beside), e);
 	if (fd < 0)
 		return fd;

@@ -11,7 +11,9 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "tests/fakes/kernel.h"
@@ -89,6 +91,38 @@ static void check_finds_out_beforehand_and_leaves_nothing(void **state)
 	assert_int_equal(outfile_check("/run/folder", &e), -EISDIR);
 	assert_string_equal(e.text, "cannot write /run/folder: Is a directory");
 	assert_int_equal(outfile_check("-", &e), 0);
+}
+
+/* Hours later it would be too late. */
+static void check_finds_a_link_to_nothing(void **state)
+{
+	struct err e = ERR_NONE;
+
+	fake_link("/run/link", "/nowhere");
+	assert_int_equal(outfile_check("/run/link", &e), -ENOENT);
+	assert_string_equal(
+		e.text, "cannot write /run/link: No such file or directory");
+	fake_file("/nowhere", "");
+	assert_int_equal(outfile_check("/run/link", &e), 0);
+}
+
+/* As /dev/stderr of a service is, whose log is the journal. */
+static void check_finds_a_socket(void **state)
+{
+	char folder[] = "/tmp/minivmm-test-XXXXXX";
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	struct err e = ERR_NONE;
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	assert_non_null(mkdtemp(folder));
+	fake_real(folder);
+	snprintf(at.sun_path, sizeof(at.sun_path), "%s/log", folder);
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(outfile_check(at.sun_path, &e), -ENXIO);
+	assert_non_null(strstr(e.text, "/log: it is a socket"));
+	assert_int_equal(unlink(at.sun_path), 0);
+	assert_int_equal(rmdir(folder), 0);
+	close(fd);
 }
 
 static void check_keeps_a_document_that_is_there(void **state)
@@ -195,6 +229,8 @@ int main(void)
 		FAKE_TEST(file_is_made_and_replaced_by_renaming),
 		FAKE_TEST(failure_leaves_the_former_document_and_nothing_else),
 		FAKE_TEST(check_finds_out_beforehand_and_leaves_nothing),
+		FAKE_TEST(check_finds_a_link_to_nothing),
+		FAKE_TEST(check_finds_a_socket),
 		FAKE_TEST(check_keeps_a_document_that_is_there),
 		FAKE_TEST(overlong_name_is_refused),
 		FAKE_TEST(symbolic_link_is_a_stream),
