@@ -226,8 +226,9 @@ int main(int argc, char **argv)
 	} else {
 		status = run(p);
 	}
-	deadline_stop(&p->deadline);
+	/* within the time limit, too: FILE may be on a server that is gone */
 	stats_end(&p->stats, status);
+	deadline_stop(&p->deadline);
 	stats_stop(&p->stats);
 	trace_stop();
 	free(p);
