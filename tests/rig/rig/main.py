@@ -25,6 +25,7 @@ from fetch import CACHE, TOP, Trouble   # noqa: E402
 
 RIG = os.path.dirname(fetch.HERE)
 VMMS = ("minivmm", "qemu", "lkvm")
+RETRIES = 2     # where the emulator may be at fault
 BY_FD = "@iommufd"      # ends the name of a case over that interface
 
 
@@ -187,26 +188,26 @@ def emulators_fault(r, wanted):
 
 
 def attempt(rig, name, module, args):
-    """(passed, words, retries). What may be the emulator's fault: one retry."""
+    """(passed, words, retries). What may be the emulator's fault is retried."""
     echo_l1 = (lambda line: print(f"L1| {line}", flush=True)) if args.verbose else None
     echo_l2 = (lambda line: print(f"L2| {line}", flush=True)) if args.verbose else None
-    for retries in (0, 1):
+    for retries in range(RETRIES + 1):
         try:
             r = rig.run(name, module, echo_l1, echo_l2)
             words = emulators_fault(r, module.case.wanted_status(rig.vmm))
-            if words and retries == 0:
+            if words and retries < RETRIES:
                 raise machine.Hang(words)
             return True, judge(module, r), retries
         except machine.Hang as e:
             words = str(e)
-            if retries == 0:
+            if retries < RETRIES:
                 log = os.path.join(CACHE, "logs", rig.vmm, name)
                 shutil.rmtree(log + ".hung", ignore_errors=True)
                 os.rename(log, log + ".hung")
                 print(f"note {name}: {words}; trying once more", flush=True)
         except Failed as e:
             return False, str(e), retries
-    return False, words, 1
+    return False, words, RETRIES
 
 
 def run_cases(rig, chosen, args):
@@ -220,7 +221,7 @@ def run_cases(rig, chosen, args):
         passed, failed, retried = passed + ok, failed + (not ok), retried + retries
         log = os.path.relpath(os.path.join(CACHE, "logs", rig.vmm, name), os.getcwd())
         print(f"{'PASS' if ok else 'FAIL'} {name:<14} {time.monotonic() - start:5.1f}s  {words}" +
-              (" (second attempt)" if retries and ok else "") +
+              (f" (attempt {retries + 1})" if retries and ok else "") +
               ("" if ok else f" (log: {log}/)"), flush=True)
     print(f"{passed} passed, {failed} failed" + (f", {retried} retried" if retried else ""), flush=True)
     return 1 if failed or not passed else 0
