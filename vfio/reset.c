@@ -278,6 +278,7 @@ void vfio_device_reset(struct pci_device *p)
 		vfio_reset_ask(d, VFIO_RESET_BUS_ABOVE);
 		return;
 	}
+	vfio_costly(d); /* INTx goes off and on again */
 	vfio_irqs_quiesce(d);
 	pci_bars_unmap(p);
 	vfio_reset_like_new(d);

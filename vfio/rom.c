@@ -159,6 +159,7 @@ static void show(struct vfio_device *d)
 
 	if (!r->mapped || !r->filled || r->window.live || r->size != room_of(r))
 		return;
+	vfio_costly(d);
 	/* one slot less is no loss: it traps as before */
 	(void)mem_window_show(&d->vm->mem, &r->window, r->at, r->image, r->size,
 			      true, &e);

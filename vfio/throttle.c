@@ -1,8 +1,9 @@
 /* vfio/throttle.c - what costs the host much, a guest gets only so often
  *
- * Switching messages on allocates vectors in the host, and showing pages of a
- * BAR, or taking them away, waits for all CPUs that run guests to have seen
- * it; a guest can ask for either as fast as it can write a register. So there
+ * Switching messages on allocates vectors in the host, INTx a handler, and
+ * showing pages of a BAR or a ROM, or taking them away, waits for all CPUs that
+ * run guests to have seen it; a guest can ask for any of them as fast as it can
+ * write a register, and resets what it has not touched as fast. So there
  * are 256 of these in a row for each function, more than any driver or boot
  * needs, and a hundred in a second after that (VFIO-ERR-07). Who wants more
  * waits: a vCPU, for ten milliseconds, with the function that it floods.

@@ -159,6 +159,16 @@ static void decode_off_and_on(struct bench *b)
 	decode_on(b);
 }
 
+/* Its image is shown once it was read. */
+static void rom_off_and_on(struct bench *b)
+{
+	uint32_t at = (uint32_t)pci_bar_address(b->pci, PCI_ROM_BAR);
+
+	cfg_write(b, PCI_ROM_ADDRESS, 4, at | PCI_ROM_ADDRESS_ENABLE);
+	(void)bus_read(&b->vm.mmio, at, 4);
+	cfg_write(b, PCI_ROM_ADDRESS, 4, at);
+}
+
 static void bar_over_everything(struct bench *b)
 {
 	static const uint64_t at[] = { 0,	   0x100000,   0xe0000000,
@@ -223,15 +233,20 @@ static void floods_that_cost_the_host_are_slowed(void **state)
 		{ "MSI-X", msix_on_and_off },
 		{ "MSI", msi_against_msix },
 		{ "decode", decode_off_and_on },
+		{ "ROM", rom_off_and_on },
+		{ "bus reset, of what the first has left untouched",
+		  bus_reset },
 	};
 
 	for (unsigned i = 0; i < ARRAY_LEN(floods); i++) {
+		struct fake_pci p = plain_function;
 		struct bench b;
 		uint64_t start;
 
 		print_message("%s\n", floods[i].name);
 		fake_reset();
-		bench_open(&b, &plain_function);
+		p.rom_size = 0x4000;
+		bench_open(&b, &p);
 		decode_on(&b);
 		start = sys_now_ns();
 		for (unsigned k = 0; k < 60; k++)
