@@ -396,16 +396,17 @@ void vfio_resets_end(struct vfio_iommu *i)
 /* -------- all at once -------- */
 
 /* Only quiet: a worker that has begun would take the next function along, which
- * would then be reset twice. */
+ * would then be reset twice. One that is suspect is not looked at first: if
+ * anything helps it, then this. */
 static int begin_platform(struct vfio_device *d, struct err *e)
 {
 	int rc = 0;
 
 	pthread_mutex_lock(&d->pci.lock);
-	if (vfio_alive(d))
-		vfio_reset_begin(d, VFIO_RESET_PLATFORM);
-	else if (!d->reset.busy)
+	if (d->health == VFIO_LOST)
 		rc = err_set(e, -EIO, "the function does not answer any more");
+	else if (!d->reset.busy)
+		vfio_reset_begin(d, VFIO_RESET_PLATFORM);
 	pthread_mutex_unlock(&d->pci.lock);
 	return rc;
 }

@@ -244,6 +244,37 @@ static void a_platform_reset_is_never_left_out(void **state)
 	bench_close(&b);
 }
 
+/* Not lost, and not reset for its own sake only, which leaves it the addresses
+ * and the controls of the guest before. */
+static void a_platform_reset_is_for_suspects_too(void **state)
+{
+	static const enum vfio_on_error on_error[] = { VFIO_ON_ERROR_REPORT,
+						       VFIO_ON_ERROR_RESET };
+
+	for (unsigned i = 0; i < ARRAY_LEN(on_error); i++) {
+		struct err e = ERR_NONE;
+		struct bench b;
+
+		fake_reset();
+		fake_pci_add(&plain_function);
+		bench_vm(&b);
+		b.o.on_error = on_error[i];
+		MUST(bench_attach(&b, &why));
+		MUST(bench_place(&b, &why));
+		dirty(&b);
+		vfio_suspect(b.dev);
+		fake_advance_ns(200 * 1000 * 1000);
+		fake_fail_call("pread device " BDF " region=7 off=0 ", 1, EIO);
+		assert_int_equal(vfio_reset_all(b.iommu, &e), 0);
+		assert_int_equal(b.dev->health, VFIO_OK);
+		assert_int_equal(
+			counter_get(&b.dev->resets[VFIO_RESET_PLATFORM].done),
+			1);
+		check_like_new(&b);
+		bench_close(&b);
+	}
+}
+
 /* VFIO-RST-06 */
 static void a_contended_reset_is_tried_again(void **state)
 {
@@ -722,6 +753,7 @@ static const struct CMUnitTest both[] = {
 	FAKE_TEST(an_untouched_function_is_not_reset_again),
 	FAKE_TEST(a_bus_reset_above_resets_the_function),
 	FAKE_TEST(a_platform_reset_is_never_left_out),
+	FAKE_TEST(a_platform_reset_is_for_suspects_too),
 	FAKE_TEST(a_contended_reset_is_tried_again),
 	FAKE_TEST(a_failed_reset_leaves_dma_off),
 	FAKE_TEST(the_function_is_woken_before_a_reset),
