@@ -20,7 +20,9 @@
 #include "vmm/trace.h"
 #include "vmm/vm.h"
 
-enum { MAX_PARTS = 64 };
+/* KVM's emulator does 1024 elements of a string at a time (x86_emulate_insn),
+ * and what lies across two pages takes two accesses. */
+enum { MAX_PARTS = 4096 };
 
 static int vcpu_build(struct vcpu *c, size_t run_size, struct err *e)
 {
@@ -94,8 +96,8 @@ static void run(struct vcpu *c)
  * guest's register at the next entry. Enter once more, without running, so
  * that the registers are whole when someone looks at them. An access wider than
  * 8 bytes, or a string, has more parts, each an exit, which go nowhere: after a
- * restart they would not be this guest's any more. A string that is longer than
- * that ends when its registers are written then. */
+ * restart KVM would go on with them first, and then at the instruction that
+ * followed in the guest before. */
 static void complete(struct vcpu *c)
 {
 	int rc = 0;

@@ -181,6 +181,9 @@ void fake_kvm_cpuid(uint32_t leaf, uint32_t index, uint32_t eax, uint32_t ebx,
 enum { FAKE_RUN_HALT = 1 };
 typedef int fake_run_fn(struct kvm_run *run, unsigned index, void *arg);
 void fake_kvm_on_run(fake_run_fn *fn, void *arg);
+/* The access that is under way has @n more parts, the same exit each, before
+ * immediate_exit gives -EINTR. Of one vCPU. */
+void fake_kvm_parts(unsigned n);
 
 /* What KVM_GET_STATS_FD of the VM and of each vCPU gives to read; default: a
  * kernel that has no statistics. */

@@ -17,6 +17,7 @@ enum { MAX_CPUID = 256, MAX_IO_MSRS = 256, NO_MSR = 0xffffffff };
 static fake_run_fn *run_fn;
 static void *run_arg;
 static uint32_t refused_msr, absent_msr;
+static unsigned parts;
 
 static int halt(struct kvm_run *run, unsigned index, void *arg)
 {
@@ -28,6 +29,7 @@ void vcpu_reset(void)
 	run_fn = halt;
 	run_arg = NULL;
 	refused_msr = absent_msr = NO_MSR;
+	parts = 0;
 }
 
 static void vcpu_gone(struct obj *o)
@@ -241,6 +243,14 @@ long vcpu_ioctl(struct vcpu_obj *c, unsigned long cmd, unsigned long arg)
 	}
 }
 
+static bool take_part(void)
+{
+	bool left = parts > 0;
+
+	parts -= left;
+	return left;
+}
+
 long kvm_run(struct obj *o)
 {
 	struct vcpu_obj *c = container_of(o, struct vcpu_obj, o);
@@ -249,6 +259,8 @@ long kvm_run(struct obj *o)
 
 	if (!__atomic_load_n(&c->run->immediate_exit, __ATOMIC_SEQ_CST))
 		rc = run_fn(c->run, c->index, run_arg);
+	else if (take_part())
+		rc = 0;
 	if (rc == FAKE_RUN_HALT) {
 		while (!__atomic_load_n(&c->run->immediate_exit,
 					__ATOMIC_SEQ_CST))
@@ -269,6 +281,11 @@ void fake_kvm_on_run(fake_run_fn *fn, void *arg)
 {
 	run_fn = fn ? fn : halt;
 	run_arg = arg;
+}
+
+void fake_kvm_parts(unsigned n)
+{
+	parts = n;
 }
 
 static struct vcpu_obj *vcpu_at(unsigned index)

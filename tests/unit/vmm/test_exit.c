@@ -276,6 +276,23 @@ static void region_may_end_the_vm(void **state)
 	vm_close(&m.vm);
 }
 
+/* KVM does as many elements of REP MOVS before it looks whether to enter the
+ * guest; none of it is left for the guest after a restart. */
+static void long_string_is_over_when_the_vm_stops(void **state)
+{
+	static const struct region_ops ending = { .read = ending_read };
+	struct machine m;
+
+	open_machine(&m);
+	m.ports.region.ops = &ending;
+	m.script.step[0] = in_word;
+	fake_kvm_parts(2 * 1024);
+	assert_int_equal(run_to_end(&m), VM_DEBUG_EXIT);
+	assert_int_equal(m.script.at, 1);
+	assert_int_equal(m.vm.vcpus[0].run->exit_reason, KVM_EXIT_INTR);
+	vm_close(&m.vm);
+}
+
 /* -------- going on -------- */
 
 static int interrupted(struct kvm_run *run)
@@ -576,6 +593,7 @@ int main(void)
 		FAKE_TEST(string_io_is_single_accesses_in_order),
 		FAKE_TEST(mmio_accesses_reach_their_region),
 		FAKE_TEST(region_may_end_the_vm),
+		FAKE_TEST(long_string_is_over_when_the_vm_stops),
 		FAKE_TEST(signals_and_startup_go_on),
 		FAKE_TEST(every_end_has_its_reason_and_sentence),
 		FAKE_TEST(fault_in_a_window_withdraws_it_and_goes_on),
