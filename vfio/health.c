@@ -34,6 +34,7 @@
 #include "vmm/base/sys.h"
 
 static const uint64_t CONFIRM_NS = 100000000, LOOK_NS = 1000000000;
+static const uint64_t LOCKED_NS = 50000000; /* then look again */
 static const uint64_t RECOVERY_NS = 60000000000;
 
 enum { MOST_RECOVERIES = 3 }; /* in RECOVERY_NS */
@@ -227,13 +228,18 @@ static int watch(struct vfio_device *d, unsigned index, int *fd,
 	return loop_add(&d->vm->loop, w, EPOLLIN, e);
 }
 
-/* A server's end is heard of, so only the kernel's functions need this. */
+/* A server's end is heard of, so only the kernel's functions need this. A vCPU
+ * may have the lock for long, or nearly always; signals and the time limit do
+ * not wait for that. */
 static void look(struct loop_fd *f, uint32_t events)
 {
 	struct vfio_device *d = container_of(f, struct vfio_device, look_timer);
 	bool alive;
 
-	pthread_mutex_lock(&d->pci.lock);
+	if (pthread_mutex_trylock(&d->pci.lock) != 0) {
+		(void)sys_timerfd_arm(f->fd, LOCKED_NS);
+		return;
+	}
 	if (!d->reset.busy && d->health == VFIO_OK && !answers(d))
 		vfio_suspect(d);
 	alive = d->reset.busy || vfio_alive(d);

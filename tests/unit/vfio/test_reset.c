@@ -725,6 +725,26 @@ static void a_release_request_does_not_wait_for_a_vcpu(void **state)
 	bench_close(&b);
 }
 
+/* A guest that floods a function may have its lock nearly always. */
+static void looking_does_not_wait_for_a_vcpu(void **state)
+{
+	struct bench b;
+
+	open_resetting(&b);
+	pthread_mutex_lock(&b.dev->pci.lock);
+	fake_trace_clear();
+	alarm(10);
+	b.dev->look_timer.handler(&b.dev->look_timer, EPOLLIN);
+	alarm(0);
+	assert_int_equal(fake_trace_count("timerfd_arm ns=50000000"), 1);
+	assert_int_equal(fake_trace_count("pread"), 0);
+	pthread_mutex_unlock(&b.dev->pci.lock);
+	b.dev->look_timer.handler(&b.dev->look_timer, EPOLLIN);
+	assert_int_equal(fake_trace_count("timerfd_arm ns=1000000000"), 1);
+	assert_true(fake_trace_count("pread") > 0);
+	bench_close(&b);
+}
+
 /* VFIO-ERR-02, VFIO-IRQ-05, VFIO-ERR-05 */
 static void on_request_report_only_says_so(void **state)
 {
@@ -778,6 +798,7 @@ static const struct CMUnitTest kernel_only[] = {
 	FAKE_TEST(a_function_without_reset_is_refused),
 	FAKE_TEST(a_silent_function_is_reset),
 	FAKE_TEST(whoever_wants_to_stop_is_told_without_an_access),
+	FAKE_TEST(looking_does_not_wait_for_a_vcpu),
 };
 
 /* VFIO-VU-01 */
