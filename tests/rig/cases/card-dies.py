@@ -43,9 +43,12 @@ case = cards.case(
 
 
 def judge(r):
-    for run in r.runs:
+    refused = ["refused No such device"]
+    for run, afters in zip(r.runs, ([refused], [refused, []])):
+        # on-error=stop asks once a second: it may end before the guest tries.
         before, *after = run.guest.all(f"{A}/transfer")
-        r.check(before.startswith("ok") and after == ["refused No such device"], f"transfers: {before}, {after}")
+        may = afters if r.strict else [refused]
+        r.check(before.startswith("ok") and after in may, f"transfers: {before}, {after}")
     r.equal("the guest without the card", r.runs[0].guest.get("went-on"), "yes")
     if r.strict:
         r.equal("vendor and device of a dead card", r.runs[0].guest.get("id"), "ffffffff")
