@@ -191,7 +191,6 @@ static int check_facts(struct vfio_dma *d, struct vfio_iommu_facts *f,
 static int dma_add(struct mem_listener *l, const struct ram *r, struct err *e)
 {
 	struct vfio_dma *d = container_of(l, struct vfio_dma, listener);
-
 	uint64_t began = sys_now_ns();
 	int rc = d->iommu->ops->map(d->iommu, r->base, r, e);
 
@@ -220,11 +219,8 @@ static const struct mem_listener_ops dma_listener_ops = {
 static int dma_build(struct vfio_dma *d, struct err *e)
 {
 	struct vfio_iommu_facts f;
-	int rc = vfio_dma_check(d->iommu, d->mem, e);
+	int rc = check_facts(d, &f, e);
 
-	if (rc < 0)
-		return rc;
-	rc = check_facts(d, &f, e);
 	if (rc < 0)
 		return rc;
 	/* each container pins, and accounts for, all of it */

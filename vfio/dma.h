@@ -21,7 +21,8 @@ struct vfio_dma {
 /* Can all of @m's RAM be I/O addresses of every attached device? -ERANGE names
  * what cannot. */
 int vfio_dma_check(struct vfio_iommu *i, const struct mem *m, struct err *e);
-/* Check and map all RAM of @m; after every device was attached. */
+/* Map all RAM of @m; after every device was attached, and vfio_dma_check had
+ * nothing against it. */
 int vfio_dma_open(struct vfio_dma *d, struct vfio_iommu *i, struct mem *m,
 		  struct err *e);
 void vfio_dma_close(struct vfio_dma *d); /* safe half-built */

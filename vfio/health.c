@@ -49,13 +49,22 @@ void vfio_suspect(struct vfio_device *d)
 
 /* The IDs come from the kernel's copy, which outlives the function; status is
  * the hardware's. */
+bool vfio_answers_by(int (*get)(struct vfio_device *d, unsigned off,
+				unsigned len, uint32_t *out),
+		     struct vfio_device *d, uint32_t *id)
+{
+	uint32_t command;
+
+	return get(d, PCI_VENDOR_ID, 4, id) >= 0 &&
+	       get(d, PCI_COMMAND, 4, &command) >= 0 &&
+	       (uint16_t)*id != 0xffff && command >> 16 != 0xffff;
+}
+
 static bool answers(struct vfio_device *d)
 {
-	uint32_t id, command;
+	uint32_t id;
 
-	return vfio_config_get(d, PCI_VENDOR_ID, 4, &id) >= 0 &&
-	       vfio_config_get(d, PCI_COMMAND, 4, &command) >= 0 &&
-	       (uint16_t)id != 0xffff && command >> 16 != 0xffff;
+	return vfio_answers_by(vfio_config_get, d, &id);
 }
 
 /* The operator wants to know at once, or the guest shall go on. */

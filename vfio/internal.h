@@ -391,6 +391,10 @@ void vfio_lose(struct vfio_device *d, const char *why);
 void vfio_is_well(struct vfio_device *d);
 /* An access failed (@rc < 0) or read all ones where that cannot be. */
 void vfio_suspect(struct vfio_device *d);
+/* Does it answer @get, which reads a register? *@id: its IDs, if it does. */
+bool vfio_answers_by(int (*get)(struct vfio_device *d, unsigned off,
+				unsigned len, uint32_t *out),
+		     struct vfio_device *d, uint32_t *id);
 /* If it is suspect for long enough, look again. False: it is lost, or being
  * reset, and not to be touched. */
 bool vfio_alive(struct vfio_device *d);

@@ -217,10 +217,8 @@ static int allocate(struct vfio_device *d, unsigned room, struct err *e)
 
 static unsigned with_headroom(const struct vfio_device *d, unsigned need)
 {
-	unsigned room = 8;
+	unsigned room = (unsigned)doubled_to(8, need);
 
-	while (room < need)
-		room *= 2;
 	return room < d->irqs.msix.n ? room : d->irqs.msix.n;
 }
 

@@ -34,13 +34,10 @@ static uint64_t table_size(const struct vfio_msix_place *p)
 	return (uint64_t)p->n * MSIX_ENTRY;
 }
 
-static uint64_t power_of_two(uint64_t least)
+/* A BAR that holds the table, the pending bits behind it, and nothing else. */
+static uint64_t model_size(const struct vfio_msix_place *p)
 {
-	uint64_t v = sys_page_size();
-
-	while (v < least)
-		v *= 2;
-	return v;
+	return doubled_to(sys_page_size(), table_size(p) + msix_pba_size(p->n));
 }
 
 void vfio_msix_note(struct vfio_device *d, const uint8_t *cap)
@@ -122,7 +119,7 @@ static int move(struct vfio_device *d, uint8_t *cap, unsigned bar,
 		struct err *e)
 {
 	struct vfio_msix_place *p = &d->irqs.place;
-	uint64_t need = power_of_two(table_size(p) + msix_pba_size(p->n));
+	uint64_t need = model_size(p);
 	struct pci_bar b;
 	uint64_t at;
 	int rc = fit(d, bar, need, &b, &at, e);
@@ -142,7 +139,7 @@ static int move(struct vfio_device *d, uint8_t *cap, unsigned bar,
 int vfio_msix_relocate(struct vfio_device *d, uint8_t *cap, struct err *e)
 {
 	const struct vfio_msix_place *p = &d->irqs.place;
-	uint64_t need = power_of_two(table_size(p) + msix_pba_size(p->n));
+	uint64_t need = model_size(p);
 	int bar = d->opt.msix_reloc_bar;
 	int rc;
 

@@ -159,20 +159,10 @@ int vfio_reset_at_open(struct vfio_device *d, struct err *e)
 
 /* -------- is it well? VFIO-RST-12 -------- */
 
-/* Of a function of the kernel, IDs come from a copy; status is its own. */
-static bool answers(struct vfio_device *d, uint32_t *id)
-{
-	uint32_t command;
-
-	return peek(d, PCI_VENDOR_ID, 4, id) >= 0 &&
-	       peek(d, PCI_COMMAND, 4, &command) >= 0 &&
-	       (uint16_t)*id != 0xffff && command >> 16 != 0xffff;
-}
-
 static bool await(struct vfio_device *d, uint32_t *id)
 {
 	for (unsigned i = 0; i < READY_TRIES; i++) {
-		if (answers(d, id))
+		if (vfio_answers_by(peek, d, id))
 			return true;
 		sys_sleep_ms(READY_WAIT_MS);
 	}

@@ -75,8 +75,7 @@ static int size_from_server(struct vfio_device *d, uint64_t *out, struct err *e)
 	if (r.size == 0 || r.size > ROM_MOST ||
 	    !(r.flags & VFIO_REGION_INFO_FLAG_READ))
 		return 0;
-	for (*out = ROM_LEAST; *out < r.size;)
-		*out *= 2;
+	*out = doubled_to(ROM_LEAST, r.size);
 	return 0;
 }
 
@@ -230,8 +229,7 @@ static int file_read(struct vfio_rom *r, const char *path, int fd,
 
 	if (rc < 0)
 		return rc;
-	for (r->size = ROM_LEAST; r->size < n;)
-		r->size *= 2;
+	r->size = doubled_to(ROM_LEAST, n);
 	rc = image_open(r, e);
 	if (rc < 0)
 		return rc;

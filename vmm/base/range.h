@@ -56,4 +56,13 @@ static inline bool is_power_of_two(uint64_t v)
 	return v != 0 && (v & (v - 1)) == 0;
 }
 
+/* @from, doubled until it is @least; the caller rules out that there is no such
+ * number. */
+static inline uint64_t doubled_to(uint64_t from, uint64_t least)
+{
+	while (from < least)
+		from *= 2;
+	return from;
+}
+
 #endif

@@ -6,25 +6,20 @@
 
 #include "firmware/fdt.h"
 #include "vmm/base/sys.h"
+#include "vmm/machine/outfile.h"
 
 enum { DTB_MAX = 256 * 1024 };
 
 static int write_file(const char *path, const uint8_t *from, size_t n,
 		      struct err *e)
 {
-	ssize_t rc = 0;
-	size_t done = 0;
-	int fd;
+	int fd = sys_create(path, O_WRONLY | O_TRUNC), rc;
 
-	fd = sys_create(path, O_WRONLY | O_TRUNC);
 	if (fd < 0)
 		return err_sys(e, fd, "cannot create %s", path);
-	while (done < n && rc >= 0) {
-		rc = sys_write(fd, from + done, n - done);
-		done += rc > 0 ? (size_t)rc : 0;
-	}
+	rc = outfile_put(fd, from, n);
 	sys_close(&fd);
-	return rc < 0 ? err_sys(e, (int)rc, "cannot write %s", path) : 0;
+	return rc < 0 ? err_sys(e, rc, "cannot write %s", path) : 0;
 }
 
 int dtb_dump(const struct platform *p, const char *path, struct err *e)

@@ -2,6 +2,7 @@
 #include "vmm/machine/outfile.h"
 
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -83,14 +84,16 @@ static int create_beside(const char *path, char *beside, size_t size,
 	return fd < 0 ? err_sys(e, fd, "cannot create %s", beside) : fd;
 }
 
-static int write_file(int fd, const char *text, size_t n)
+int outfile_put(int fd, const void *from, size_t n)
 {
+	const uint8_t *at = from;
+
 	while (n > 0) {
-		ssize_t rc = sys_write(fd, text, n);
+		ssize_t rc = sys_write(fd, at, n);
 
 		if (rc < 0)
 			return (int)rc;
-		text += rc;
+		at += rc;
 		n -= (size_t)rc;
 	}
 	return 0;
@@ -103,7 +106,7 @@ static int replace(const char *path, const char *text, size_t n, struct err *e)
 
 	if (fd < 0)
 		return fd;
-	rc = write_file(fd, text, n);
+	rc = outfile_put(fd, text, n);
 	sys_close(&fd);
 	if (rc < 0)
 		err_sys(e, rc, "cannot write %s", beside);

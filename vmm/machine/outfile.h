@@ -23,4 +23,8 @@ bool outfile_is_stream(const char *path);
 /* Write the @n bytes of @text. On failure a former document stays. */
 int outfile_write(const char *path, const char *text, size_t n, struct err *e);
 
+/* Write all @n bytes of @from to @fd, a regular file; waits as long as that
+ * takes. */
+int outfile_put(int fd, const void *from, size_t n);
+
 #endif

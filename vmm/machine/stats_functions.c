@@ -8,13 +8,6 @@
 #include "vmm/base/bytes.h"
 #include "vmm/machine/stats_json.h"
 
-static void set_reads_writes(json_t *o, const counter *reads,
-			     const counter *writes)
-{
-	stats_set_number(o, "reads", counter_get(reads));
-	stats_set_number(o, "writes", counter_get(writes));
-}
-
 /* -------- BARs -------- */
 
 static void add_page(json_t *list, const struct traps_page *p)
@@ -26,7 +19,7 @@ static void add_page(json_t *list, const struct traps_page *p)
 		return;
 	o = json_object();
 	stats_set_number(o, "offset", (key - 1) * TRAPS_PAGE_SIZE);
-	set_reads_writes(o, &p->reads, &p->writes);
+	stats_set_reads_writes(o, &p->reads, &p->writes);
 	(void)json_array_append_new(list, o);
 }
 
@@ -43,7 +36,7 @@ static json_t *bar_json(const struct pci_bar *b)
 	if (counter_get(&other->reads) == 0 && counter_get(&other->writes) == 0)
 		return o;
 	rest = json_object();
-	set_reads_writes(rest, &other->reads, &other->writes);
+	stats_set_reads_writes(rest, &other->reads, &other->writes);
 	stats_set(o, "other_pages", rest);
 	return o;
 }
@@ -177,7 +170,7 @@ static json_t *function_json(const struct assigned *f)
 
 	vfio_device_counts(f->device, &c);
 	snprintf(guest, sizeof(guest), "%02x:00.%u", at->slot, at->function);
-	set_reads_writes(config, &d->config_reads, &d->config_writes);
+	stats_set_reads_writes(config, &d->config_reads, &d->config_writes);
 	stats_set_text(o, "name", f->function.name);
 	stats_set_text(o, "guest", guest);
 	stats_set(o, "config", config);

@@ -22,6 +22,13 @@ static inline void stats_set_number(json_t *o, const char *key, uint64_t v)
 	stats_set(o, key, json_integer((json_int_t)v));
 }
 
+static inline void stats_set_reads_writes(json_t *o, const counter *reads,
+					  const counter *writes)
+{
+	stats_set_number(o, "reads", counter_get(reads));
+	stats_set_number(o, "writes", counter_get(writes));
+}
+
 /* @text need not be UTF-8: a path is what it is. Other bytes become '?'. */
 void stats_set_text(json_t *o, const char *key, const char *text);
 

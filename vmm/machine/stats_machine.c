@@ -112,18 +112,15 @@ static void set_vcpus(json_t *o, const struct vm *vm)
 
 static void add_region(const struct region *r, void *arg)
 {
-	uint64_t reads = counter_get(&r->reads);
-	uint64_t writes = counter_get(&r->writes);
 	json_t *list = arg, *o;
 
-	if (reads == 0 && writes == 0)
+	if (counter_get(&r->reads) == 0 && counter_get(&r->writes) == 0)
 		return;
 	o = json_object();
 	stats_set_text(o, "name", r->name);
 	stats_set_number(o, "base", r->base);
 	stats_set_number(o, "size", r->size);
-	stats_set_number(o, "reads", reads);
-	stats_set_number(o, "writes", writes);
+	stats_set_reads_writes(o, &r->reads, &r->writes);
 	(void)json_array_append_new(list, o);
 }
 
@@ -133,8 +130,7 @@ static json_t *bus_json(struct bus *b)
 	json_t *nobody = json_object();
 
 	bus_each(b, add_region, list);
-	stats_set_number(nobody, "reads", counter_get(&b->nobody_reads));
-	stats_set_number(nobody, "writes", counter_get(&b->nobody_writes));
+	stats_set_reads_writes(nobody, &b->nobody_reads, &b->nobody_writes);
 	stats_set(o, "regions", list);
 	stats_set(o, "nobody", nobody);
 	return o;

@@ -83,6 +83,15 @@ static void alignment_goes_to_powers_of_two(void **state)
 	assert_false(is_power_of_two(3));
 }
 
+static void doubling_stops_at_the_first_that_is_enough(void **state)
+{
+	assert_int_equal(doubled_to(8, 0), 8);
+	assert_int_equal(doubled_to(8, 8), 8);
+	assert_int_equal(doubled_to(8, 9), 16);
+	assert_int_equal(doubled_to(4096, 4097 + 4096), 16384);
+	assert_true(doubled_to(1, UINT64_C(1) << 63) == UINT64_C(1) << 63);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -91,6 +100,7 @@ int main(void)
 		cmocka_unit_test(overlap_is_symmetric),
 		cmocka_unit_test(ending_at_the_top_is_no_wrap),
 		cmocka_unit_test(alignment_goes_to_powers_of_two),
+		cmocka_unit_test(doubling_stops_at_the_first_that_is_enough),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
