@@ -13,6 +13,15 @@ struct hostile {
 	const uint8_t *at, *end;
 };
 
+/* Fill the @n bytes of @data, and go on from @seed the next time. */
+static inline void hostile_random(uint8_t *data, size_t n, uint64_t *seed)
+{
+	for (size_t i = 0; i < n; i++) {
+		*seed = *seed * 6364136223846793005 + 1442695040888963407;
+		data[i] = (uint8_t)(*seed >> 56);
+	}
+}
+
 static inline uint32_t hostile_take(struct hostile *h, unsigned n)
 {
 	uint32_t v = 0;

@@ -108,22 +108,6 @@ static void opening_costs_few_calls(void **state)
 	bench_close(&b);
 }
 
-static int sweep_open(void *arg, struct err *e)
-{
-	struct bench *b = arg;
-
-	b->dev = NULL;
-	return bench_attach(b, e);
-}
-
-static void sweep_close(void *arg)
-{
-	struct bench *b = arg;
-
-	vfio_device_close(b->dev);
-	b->dev = NULL;
-}
-
 /* The way is the same each time, so a sweep sees each call fail once. */
 static void opening_unwinds_from_everywhere(void **state)
 {
@@ -132,11 +116,11 @@ static void opening_unwinds_from_everywhere(void **state)
 
 	fake_pci_add(&p);
 	bench_vm(&b);
-	MUST(sweep_open(&b, &why)); /* KVM's VFIO device stays */
-	sweep_close(&b);
+	MUST(bench_sweep_open(&b, &why)); /* KVM's VFIO device stays */
+	bench_sweep_close(&b);
 	fake_mark();
-	assert_true(fake_sweep(sweep_open, sweep_close, &b, bench_name()) >=
-		    20);
+	assert_true(fake_sweep(bench_sweep_open, bench_sweep_close, &b,
+			       bench_name()) >= 20);
 	bench_close(&b);
 }
 
@@ -311,10 +295,7 @@ static void random_accesses_leave_nothing_behind(void **state)
 		struct hostile h = { data, data + sizeof(data) };
 		struct bench b;
 
-		for (unsigned i = 0; i < sizeof(data); i++) {
-			seed = seed * 6364136223846793005 + 1442695040888963407;
-			data[i] = (uint8_t)(seed >> 56);
-		}
+		hostile_random(data, sizeof(data), &seed);
 		fake_reset();
 		hostile_open(&b, round % 2 != 0);
 		while (h.at < h.end)

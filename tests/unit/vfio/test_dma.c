@@ -25,10 +25,19 @@ static void dma_open(struct dma_bench *t, uint64_t ram)
 	MUST(t->b.iommu->ops->attach(t->b.iommu, WANT(BDF), &t->dev, &why));
 }
 
+/* As vmm/machine/assignment.c does it. */
+static int check_and_open(struct dma_bench *t, struct err *e)
+{
+	int rc = vfio_dma_check(t->b.iommu, &t->b.vm.mem, e);
+
+	return rc < 0 ? rc
+		      : vfio_dma_open(&t->dma, t->b.iommu, &t->b.vm.mem, e);
+}
+
 static int dma_map(struct dma_bench *t, struct err *e)
 {
 	*e = ERR_NONE;
-	return vfio_dma_open(&t->dma, t->b.iommu, &t->b.vm.mem, e);
+	return check_and_open(t, e);
 }
 
 static void dma_close(struct dma_bench *t)
@@ -101,23 +110,32 @@ static void ram_beyond_the_aperture_is_refused(void **state)
 	dma_close(&t);
 }
 
+#define OTHER "0000:02:00.0"
+
+/* In group 13, with an IOMMU that shares no container with ours. */
+static void add_behind_another_iommu(void)
+{
+	struct fake_pci p = plain_function;
+
+	p.bdf = OTHER;
+	p.group = 13;
+	fake_pci_add(&p);
+	fake_group_incompatible(13);
+}
+
 /* VFIO-DMA-03: the narrower of two IOMMUs counts, and every hole */
 static void behind_two_iommus_ram_has_to_suit_both(void **state)
 {
-	struct fake_pci p = plain_function;
 	struct vfio_dev *two = NULL;
 	struct dma_bench t;
 	struct err e;
 
-	p.bdf = "0000:02:00.0";
-	p.group = 13;
-	fake_pci_add(&p);
-	fake_group_incompatible(13);
+	add_behind_another_iommu();
 	fake_group_reserve(13, 0x20000000, 0x200fffff, "reserved");
 	dma_open(&t, GIB);
 	e = ERR_NONE;
 	assert_int_equal(vfio_dma_check(t.b.iommu, &t.b.vm.mem, &e), 0);
-	MUST(t.b.iommu->ops->attach(t.b.iommu, WANT(p.bdf), &two, &why));
+	MUST(t.b.iommu->ops->attach(t.b.iommu, WANT(OTHER), &two, &why));
 	assert_int_equal(vfio_dma_check(t.b.iommu, &t.b.vm.mem, &e), -ERANGE);
 	assert_non_null(strstr(e.text, "group 13 reserves them"));
 	two->ops->close(two);
@@ -255,17 +273,13 @@ static void too_little_locked_memory_is_explained(void **state)
 
 static void a_second_container_needs_twice_as_much(void **state)
 {
-	struct fake_pci p = plain_function;
 	struct vfio_dev *two = NULL;
 	struct dma_bench t;
 	struct err e;
 
-	p.bdf = "0000:02:00.0";
-	p.group = 13;
-	fake_pci_add(&p);
-	fake_group_incompatible(13);
+	add_behind_another_iommu();
 	dma_open(&t, GIB);
-	MUST(t.b.iommu->ops->attach(t.b.iommu, WANT(p.bdf), &two, &why));
+	MUST(t.b.iommu->ops->attach(t.b.iommu, WANT(OTHER), &two, &why));
 	fake_memlock(GIB, GIB, false);
 	assert_int_equal(dma_map(&t, &e), -ENOMEM);
 	assert_non_null(strstr(e.text, "2097152 KiB"));
@@ -279,17 +293,13 @@ static void a_second_container_needs_twice_as_much(void **state)
  * the DMA of every function, or not be there at all. VFIO-DMA-12 */
 static void ram_added_later_is_mapped_for_all_or_is_not_there(void **state)
 {
-	struct fake_pci p = plain_function;
 	struct vfio_dev *two = NULL;
 	struct err e = ERR_NONE;
 	struct dma_bench t;
 
-	p.bdf = "0000:02:00.0";
-	p.group = 13;
-	fake_pci_add(&p);
-	fake_group_incompatible(13);
+	add_behind_another_iommu();
 	dma_open(&t, GIB);
-	MUST(t.b.iommu->ops->attach(t.b.iommu, WANT(p.bdf), &two, &why));
+	MUST(t.b.iommu->ops->attach(t.b.iommu, WANT(OTHER), &two, &why));
 	MUST(dma_map(&t, &why));
 	assert_int_equal(fake_dma_maps(), 2);
 	fake_fail_ioctl("VFIO_IOMMU_MAP_DMA", 2, ENOMEM);
@@ -326,9 +336,7 @@ static void the_trace_lists_what_dma_can_reach(void **state)
 
 static int sweep_open(void *arg, struct err *e)
 {
-	struct dma_bench *t = arg;
-
-	return vfio_dma_open(&t->dma, t->b.iommu, &t->b.vm.mem, e);
+	return check_and_open(arg, e);
 }
 
 static void sweep_close(void *arg)

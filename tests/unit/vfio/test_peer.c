@@ -406,10 +406,7 @@ static void random_accesses_leave_nothing_behind(void **state)
 		struct hostile h = { data, data + sizeof(data) };
 		struct bench b;
 
-		for (unsigned i = 0; i < sizeof(data); i++) {
-			seed = seed * 6364136223846793005 + 1442695040888963407;
-			data[i] = (uint8_t)(seed >> 56);
-		}
+		hostile_random(data, sizeof(data), &seed);
 		fake_reset();
 		open_p2p(&b, &plain_function);
 		while (h.at < h.end)

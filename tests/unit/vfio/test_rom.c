@@ -510,22 +510,6 @@ static void fifo_as_rom_is_refused_at_once(void **state)
 	bench_close(&b);
 }
 
-static int sweep_open(void *arg, struct err *e)
-{
-	struct bench *b = arg;
-
-	b->dev = NULL;
-	return bench_attach(b, e);
-}
-
-static void sweep_close(void *arg)
-{
-	struct bench *b = arg;
-
-	vfio_device_close(b->dev);
-	b->dev = NULL;
-}
-
 static void opening_with_a_file_unwinds_from_everywhere(void **state)
 {
 	uint8_t image[3000] = { 0x55, 0xaa };
@@ -533,10 +517,11 @@ static void opening_with_a_file_unwinds_from_everywhere(void **state)
 
 	fake_blob(ROM_FILE, image, sizeof(image));
 	open_with_file(&b, 0x4000);
-	MUST(sweep_open(&b, &why)); /* KVM's VFIO device stays */
-	sweep_close(&b);
+	MUST(bench_sweep_open(&b, &why)); /* KVM's VFIO device stays */
+	bench_sweep_close(&b);
 	fake_mark();
-	assert_true(fake_sweep(sweep_open, sweep_close, &b, bench_name()) > 4);
+	assert_true(fake_sweep(bench_sweep_open, bench_sweep_close, &b,
+			       bench_name()) > 4);
 	bench_close(&b);
 }
 

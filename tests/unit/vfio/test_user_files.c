@@ -53,11 +53,8 @@ static void close_all(void)
 	(void)close(file);
 }
 
-/* The kernel rounds such a map up, over whatever comes after it. */
-static void a_file_of_huge_pages_is_mapped_in_whole_ones_only(void **state)
+static void open_with_huge_pages(void)
 {
-	struct err e = ERR_NONE;
-	void *p;
 	int fd = memfd_create("huge", MFD_HUGETLB | MFD_HUGE_2MB);
 
 	if (fd < 0)
@@ -65,6 +62,15 @@ static void a_file_of_huge_pages_is_mapped_in_whole_ones_only(void **state)
 	assert_int_equal(ftruncate(fd, 6 << 20), 0);
 	open_with(fd);
 	assert_int_equal(ask().n_areas, 1);
+}
+
+/* The kernel rounds such a map up, over whatever comes after it. */
+static void a_file_of_huge_pages_is_mapped_in_whole_ones_only(void **state)
+{
+	struct err e = ERR_NONE;
+	void *p;
+
+	open_with_huge_pages();
 	assert_int_equal(
 		b.dev->ops->map(b.dev, 0, 0, REGION, PROT_READ, &p, &e),
 		-EINVAL);
@@ -82,13 +88,8 @@ static void whole_huge_pages_are_tried(void **state)
 {
 	struct err e = ERR_NONE;
 	void *p;
-	int fd = memfd_create("huge", MFD_HUGETLB | MFD_HUGE_2MB);
 
-	if (fd < 0)
-		skip();
-	assert_int_equal(ftruncate(fd, 6 << 20), 0);
-	open_with(fd);
-	assert_int_equal(ask().n_areas, 1);
+	open_with_huge_pages();
 	/* the host may have none: that is no matter here */
 	if (b.dev->ops->map(b.dev, 0, HUGE_PAGE, HUGE_PAGE, PROT_READ, &p,
 			    &e) >= 0)

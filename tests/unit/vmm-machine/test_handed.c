@@ -11,41 +11,16 @@
 #include <cmocka.h>
 #include <linux/vfio.h>
 
-#include "tests/fakes/kernel.h"
+#include "tests/unit/vmm-machine/assigned.h"
 #include "vmm/base/sys.h"
-#include "vmm/machine/assignment.h"
 
-#define DISK "0000:01:00.0"
-#define CARD "0000:02:00.0"
-#define MIB (UINT64_C(1) << 20)
-
-struct host {
-	struct vm vm;
-	struct assignment a;
-};
-
-static struct host host; /* too large for a stack */
-
-static void add(const char *bdf, int group)
-{
-	const struct fake_pci p = {
-		.bdf = bdf,
-		.group = group,
-		.vendor = 0x1b36,
-		.device = 0x10,
-		.class_code = 0x010802,
-		.bar = { { .size = 0x4000, .mem64 = true } },
-		.express_at = 0x80,
-	};
-
-	fake_pci_add(&p);
-}
+static struct host host;
 
 static void two_functions(void)
 {
 	fake_iommufd();
-	add(DISK, 12); /* vfio0 */
-	add(CARD, 13); /* vfio1 */
+	host_add(DISK, 12); /* vfio0 */
+	host_add(CARD, 13); /* vfio1 */
 }
 
 static int give(const char *path)
@@ -55,15 +30,6 @@ static int give(const char *path)
 	if (fd < 0)
 		fail_msg("%s: %d", path, fd);
 	return fd;
-}
-
-static void host_close(void *arg)
-{
-	struct host *h = arg;
-
-	assignment_close_functions(&h->a);
-	assignment_close_spaces(&h->a);
-	vm_close(&h->vm);
 }
 
 /* @disk and @card: what follows the addresses; NULL: not given. */
@@ -77,23 +43,11 @@ static int assign(enum config_iommu iommu, const char *disk, const char *card,
 		.n_functions = card ? 2 : 1,
 		.iommu = iommu,
 	};
-	int rc;
 
 	snprintf(text[0], sizeof(text[0]), DISK "%s", disk);
 	snprintf(text[1], sizeof(text[1]), CARD "%s", card ? card : "");
-	memset(&host, 0, sizeof(host));
-	host.vm = VM_EMPTY;
 	*e = ERR_NONE;
-	rc = assignment_find(&host.a, &c, e);
-	if (rc >= 0)
-		rc = vm_open(&host.vm, e);
-	if (rc >= 0)
-		rc = mem_add_ram(&host.vm.mem, 0, 64 * MIB, MEM_PLAIN, e);
-	if (rc >= 0)
-		rc = assignment_open(&host.a, &host.vm, e);
-	if (rc < 0)
-		host_close(&host);
-	return rc;
+	return host_open(&host, &c, e);
 }
 
 static const char *with(const char *format, int fd)

@@ -9,55 +9,10 @@
 
 #include <cmocka.h>
 
-#include "tests/fakes/kernel.h"
-#include "vmm/machine/assignment.h"
+#include "tests/unit/vmm-machine/assigned.h"
 
-#define DISK "0000:01:00.0"
-#define CARD "0000:02:00.0"
-#define MIB (UINT64_C(1) << 20)
-
-struct host {
-	struct vm vm;
-	struct assignment a;
-};
-
-static struct host host; /* too large for a stack */
+static struct host host;
 static const char *card_options = "";
-
-static void add(const char *bdf, int group)
-{
-	const struct fake_pci p = {
-		.bdf = bdf,
-		.group = group,
-		.vendor = 0x1b36,
-		.device = 0x10,
-		.class_code = 0x010802,
-		.bar = { { .size = 0x4000, .mem64 = true } },
-		.express_at = 0x80,
-	};
-
-	fake_pci_add(&p);
-}
-
-static int host_build(struct host *h, struct err *e)
-{
-	int rc = vm_open(&h->vm, e);
-
-	if (rc >= 0)
-		rc = mem_add_ram(&h->vm.mem, 0, 64 * MIB, MEM_PLAIN, e);
-	if (rc >= 0)
-		rc = assignment_open(&h->a, &h->vm, e);
-	return rc;
-}
-
-static void host_close(void *arg)
-{
-	struct host *h = arg;
-
-	assignment_close_functions(&h->a);
-	assignment_close_spaces(&h->a);
-	vm_close(&h->vm);
-}
 
 /* Give both functions to a VM. */
 static int assign(enum config_iommu iommu, struct err *e)
@@ -68,17 +23,9 @@ static int assign(enum config_iommu iommu, struct err *e)
 		.n_functions = 2,
 		.iommu = iommu,
 	};
-	int rc;
 
 	snprintf(card, sizeof(card), CARD "%s", card_options);
-	memset(&host, 0, sizeof(host));
-	host.vm = VM_EMPTY;
-	rc = assignment_find(&host.a, &c, e);
-	if (rc >= 0)
-		rc = host_build(&host, e);
-	if (rc < 0)
-		host_close(&host);
-	return rc;
+	return host_open(&host, &c, e);
 }
 
 /* VFIO-DMA-02: before any function is opened */
@@ -91,13 +38,12 @@ static void what_the_host_reserves_is_known_before_ram_is_placed(void **state)
 	struct holes h = { 0 };
 	struct err e = ERR_NONE;
 
-	add(DISK, 12);
-	add(CARD, 13);
+	host_add(DISK, 12);
+	host_add(CARD, 13);
 	fake_group_reserve(12, 0xfee00000, 0xfeefffff, "msi");
 	fake_group_reserve(12, 0, 0xffffff, "direct-relaxable");
 	fake_group_reserve(13, 0xfd00000000, 0xffffffffff, "reserved");
-	memset(&host, 0, sizeof(host));
-	assert_int_equal(assignment_find(&host.a, &c, &e), 0);
+	assert_int_equal(host_find(&host, &c, &e), 0);
 	assignment_holes(&host.a, &h);
 	assert_int_equal(h.n, 2);
 	assert_int_equal(h.hole[0].base, 0xfee00000);
@@ -126,8 +72,8 @@ static void expect(enum config_iommu iommu, enum way way)
 
 static void two_functions(void)
 {
-	add(DISK, 12);
-	add(CARD, 13);
+	host_add(DISK, 12);
+	host_add(CARD, 13);
 }
 
 /* A virtual function of the card, which can then have a token. */

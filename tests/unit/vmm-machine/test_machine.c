@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "tests/fakes/kernel.h"
+#include "tests/unit/vmm-machine/exits.h"
 #include "tests/unit/vmm-machine/scene.h"
 #include "vmm/base/bytes.h"
 #include "vmm/machine/boot.h"
@@ -98,14 +99,7 @@ static int write_port(struct kvm_run *run, unsigned index, void *arg)
 
 	if (index != 0)
 		return FAKE_RUN_HALT;
-	run->exit_reason = KVM_EXIT_IO;
-	run->io.direction = KVM_EXIT_IO_OUT;
-	run->io.size = 1;
-	run->io.port = w->port;
-	run->io.count = 1;
-	run->io.data_offset = 2048;
-	((uint8_t *)run)[2048] = w->value;
-	return 0;
+	return exit_by_out(run, w->port, w->value);
 }
 
 static enum vm_end end_after(uint16_t port, uint8_t value)

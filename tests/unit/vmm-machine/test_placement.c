@@ -10,8 +10,7 @@
 #include <cmocka.h>
 #include <linux/pci_regs.h>
 
-#include "tests/fakes/kernel.h"
-#include "vmm/machine/assignment.h"
+#include "tests/unit/vmm-machine/assigned.h"
 #include "vmm/machine/placement.h"
 
 enum { MOST = 300, ANY = VFIO_ANY_FUNCTION };
@@ -176,8 +175,7 @@ static void slot_without_function_0_is_refused(void **state)
 
 /* -------- from the command line to the guest's bus -------- */
 
-static struct assignment a;
-static struct vm vm;
+static struct host host;
 
 static void add_card(const char *bdf, unsigned device)
 {
@@ -203,44 +201,29 @@ static int find(const char *first, const char *second, struct err *e)
 		.n_functions = 2,
 	};
 
-	memset(&a, 0, sizeof(a));
 	add_card("0000:65:00.0", 0x5020);
 	add_card("0000:65:00.1", 0x5021);
-	return assignment_find(&a, &c, e);
-}
-
-static void close_all(void)
-{
-	assignment_close_functions(&a);
-	assignment_close_spaces(&a);
-	vm_close(&vm);
+	return host_find(&host, &c, e);
 }
 
 static void open_all(void)
 {
 	struct err e = ERR_NONE;
-	int rc;
 
-	vm = VM_EMPTY;
-	rc = vm_open(&vm, &e);
-	if (rc >= 0)
-		rc = mem_add_ram(&vm.mem, 0, 64 << 20, MEM_PLAIN, &e);
-	if (rc >= 0)
-		rc = assignment_open(&a, &vm, &e);
-	if (rc < 0)
+	if (host_build(&host, &e) < 0)
 		fail_msg("%s", e.text);
-	assignment_plug(&a);
+	assignment_plug(&host.a);
 }
 
 static void card_of_two_functions_stays_together(void **state)
 {
-	struct pci_port *p = &a.port[0];
+	struct pci_port *p = &host.a.port[0];
 	struct err e = ERR_NONE;
 
 	assert_int_equal(find("65:00.1,at=01:00.1", "65:00.0,slot=1", &e), 0);
 	open_all();
-	assert_true(a.port_made[0]);
-	assert_false(a.port_made[1]);
+	assert_true(host.a.port_made[0]);
+	assert_false(host.a.port_made[1]);
 	for (unsigned f = 0; f < 2; f++) {
 		assert_non_null(p->child[f]);
 		assert_int_equal(pci_config_read(p->child[f], PCI_DEVICE_ID, 2),
@@ -248,8 +231,8 @@ static void card_of_two_functions_stays_together(void **state)
 		assert_int_equal(
 			pci_config_read(p->child[f], PCI_HEADER_TYPE, 1), 0x80);
 	}
-	close_all();
-	close_all();
+	host_close(&host);
+	host_close(&host);
 }
 
 /* VFIO-CFG-08: the host's multifunction bit is not the guest's */
@@ -259,13 +242,16 @@ static void alone_they_are_single_functions(void **state)
 
 	assert_int_equal(find("65:00.1", "65:00.0,slot=7", &e), 0);
 	open_all();
-	assert_int_equal(pci_config_read(a.port[0].child[0], PCI_DEVICE_ID, 2),
-			 0x5021);
-	assert_int_equal(pci_config_read(a.port[6].child[0], PCI_DEVICE_ID, 2),
-			 0x5020);
 	assert_int_equal(
-		pci_config_read(a.port[6].child[0], PCI_HEADER_TYPE, 1), 0);
-	close_all();
+		pci_config_read(host.a.port[0].child[0], PCI_DEVICE_ID, 2),
+		0x5021);
+	assert_int_equal(
+		pci_config_read(host.a.port[6].child[0], PCI_DEVICE_ID, 2),
+		0x5020);
+	assert_int_equal(
+		pci_config_read(host.a.port[6].child[0], PCI_HEADER_TYPE, 1),
+		0);
+	host_close(&host);
 }
 
 static void conflicts_are_told_before_anything_is_opened(void **state)

@@ -17,6 +17,7 @@
 
 #include "pcie/bar.h"
 #include "tests/fakes/kernel.h"
+#include "tests/unit/vmm-machine/exits.h"
 #include "tests/unit/vmm-machine/scene.h"
 #include "vmm/base/sys.h"
 #include "vmm/machine/reboot.h"
@@ -317,18 +318,6 @@ struct guest {
 	bool marks; /* fake_mark at the third run */
 };
 
-static int write_port(struct kvm_run *run, uint16_t port, uint8_t value)
-{
-	run->exit_reason = KVM_EXIT_IO;
-	run->io.direction = KVM_EXIT_IO_OUT;
-	run->io.size = 1;
-	run->io.port = port;
-	run->io.count = 1;
-	run->io.data_offset = 2048;
-	((uint8_t *)run)[2048] = value;
-	return 0;
-}
-
 static int run_guest(struct kvm_run *run, unsigned index, void *arg)
 {
 	struct guest *g = arg;
@@ -347,8 +336,8 @@ static int run_guest(struct kvm_run *run, unsigned index, void *arg)
 	if (g->marks && g->runs == 3)
 		fake_mark();
 	if (g->runs >= g->wanted)
-		return write_port(run, BOARD_POWER_PORT,
-				  0x20 | BOARD_S5_TYPE << 2);
+		return exit_by_out(run, BOARD_POWER_PORT,
+				   0x20 | BOARD_S5_TYPE << 2);
 	if (g->runs == g->kill_at)
 		kill(getpid(), SIGTERM);
 	if (config.on_reboot == CONFIG_REBOOT_RESET)
@@ -362,7 +351,7 @@ static int run_guest(struct kvm_run *run, unsigned index, void *arg)
 		(void)err_set(&e, -EINTR, "meanwhile");
 		vm_stop(&machine.vm, g->meanwhile, 0, &e);
 	}
-	return write_port(run, BOARD_POWER_PORT + 2, BOARD_RESET_VALUE);
+	return exit_by_out(run, BOARD_POWER_PORT + 2, BOARD_RESET_VALUE);
 }
 
 static enum vm_end run_machine(struct guest *g)

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "tests/fakes/kernel.h"
+#include "tests/unit/vmm-machine/exits.h"
 #include "vmm/machine/ledger.h"
 #include "vmm/machine/machine.h"
 #include "vmm/machine/stats.h"
@@ -92,17 +93,6 @@ struct guest {
 	bool ask; /* for a report, and wait for it */
 };
 
-static void out(struct kvm_run *run, uint16_t port, uint8_t v)
-{
-	run->exit_reason = KVM_EXIT_IO;
-	run->io.direction = KVM_EXIT_IO_OUT;
-	run->io.size = 1;
-	run->io.port = port;
-	run->io.count = 1;
-	run->io.data_offset = 2048;
-	((uint8_t *)run)[2048] = v;
-}
-
 /* To where no region is. */
 static void load(struct kvm_run *run)
 {
@@ -129,7 +119,7 @@ static int guest_run(struct kvm_run *run, unsigned index, void *arg)
 	switch (g->step++) {
 	case 0:
 	case 1:
-		out(run, 0x70, 0);
+		(void)exit_by_out(run, 0x70, 0);
 		return 0;
 	case 2:
 		load(run);
@@ -139,7 +129,7 @@ static int guest_run(struct kvm_run *run, unsigned index, void *arg)
 			wait_for_report();
 		return -EAGAIN;
 	default:
-		out(run, 0xf4, 42);
+		(void)exit_by_out(run, 0xf4, 42);
 		return 0;
 	}
 }

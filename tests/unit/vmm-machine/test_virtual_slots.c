@@ -10,13 +10,11 @@
 #include <cmocka.h>
 #include <linux/pci_regs.h>
 
-#include "tests/fakes/kernel.h"
-#include "vmm/machine/assignment.h"
+#include "tests/unit/vmm-machine/assigned.h"
 
 enum { VFS = 16 };
 
-static struct assignment a;
-static struct vm vm;
+static struct host host;
 static char bdf[VFS][16];
 
 /* As ARI numbers them: function 16 of a bus is 02.0, function 23 is 02.7. */
@@ -44,31 +42,14 @@ static void open_all(void)
 {
 	struct config c = { .n_functions = VFS };
 	struct err e = ERR_NONE;
-	int rc;
 
 	for (unsigned i = 0; i < VFS; i++) {
 		c.function[i].backend = CONFIG_VFIO;
 		c.function[i].text = bdf[i];
 	}
-	memset(&a, 0, sizeof(a));
-	vm = VM_EMPTY;
-	rc = assignment_find(&a, &c, &e);
-	if (rc >= 0)
-		rc = vm_open(&vm, &e);
-	if (rc >= 0)
-		rc = mem_add_ram(&vm.mem, 0, 64 << 20, MEM_PLAIN, &e);
-	if (rc >= 0)
-		rc = assignment_open(&a, &vm, &e);
-	if (rc < 0)
+	if (host_open(&host, &c, &e) < 0)
 		fail_msg("%s", e.text);
-	assignment_plug(&a);
-}
-
-static void close_all(void)
-{
-	assignment_close_functions(&a);
-	assignment_close_spaces(&a);
-	vm_close(&vm);
+	assignment_plug(&host.a);
 }
 
 /* VFIO-VF-07: each is function 0 of a slot of its own, the same ones the next
@@ -79,7 +60,7 @@ static void host_numbers_do_not_reach_the_guest(void **state)
 	for (unsigned round = 0; round < 2; round++) {
 		open_all();
 		for (unsigned i = 0; i < VFS; i++) {
-			struct pci_device *d = a.port[i].child[0];
+			struct pci_device *d = host.a.port[i].child[0];
 
 			if (!d)
 				fail_msg("slot %u is empty", i + 1);
@@ -88,9 +69,9 @@ static void host_numbers_do_not_reach_the_guest(void **state)
 			assert_int_equal(pci_config_read(d, PCI_HEADER_TYPE, 1),
 					 0);
 			for (unsigned f = 1; f < 8; f++)
-				assert_null(a.port[i].child[f]);
+				assert_null(host.a.port[i].child[f]);
 		}
-		close_all();
+		host_close(&host);
 	}
 }
 
