@@ -83,6 +83,16 @@ class Failed(Exception):
 
 # --- Devices of L0 ----------------------------------------------------------
 
+# In paths and in QEMU's arguments: the folder of what is made anew for a run.
+# Runs beside each other have one each.
+RUN = "@RUN@"
+run_folder = os.path.join(CACHE, "run")
+
+
+def here(path):
+    return path.replace(RUN, run_folder)
+
+
 def root_port(n):
     """L1 sees what is plugged into bus=rpN as 0000:0N:00.0, if the ports are
     made in this order."""
@@ -95,16 +105,16 @@ class Disk:
 
     def __init__(self, name="disk", known=64, spare=16):
         self.name, self.known, self.spare = name, known, spare
-        self.path = os.path.join(CACHE, "run", f"{name}.img")
+        self.path = f"{RUN}/{name}.img"
 
     def prepare(self):
-        os.makedirs(os.path.dirname(self.path), exist_ok=True)
-        with open(self.path, "wb") as f:
+        os.makedirs(run_folder, exist_ok=True)
+        with open(here(self.path), "wb") as f:
             f.write(known_bytes(self.known))
             f.truncate((self.known + self.spare) * MIB)
 
     def sha(self, start, mib):
-        with open(self.path, "rb") as f:
+        with open(here(self.path), "rb") as f:
             f.seek(start * MIB)
             return hashlib.sha256(f.read(mib * MIB)).hexdigest()
 

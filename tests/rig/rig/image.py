@@ -65,9 +65,10 @@ def cached_cpio(name, files):
 
 
 def write_atomically(path, data):
-    with open(path + ".new", "wb") as f:
+    new = f"{path}.{os.getpid()}.new"
+    with open(new, "wb") as f:
         f.write(data)
-    os.rename(path + ".new", path)
+    os.rename(new, path)
 
 
 class Modules:

@@ -1,5 +1,6 @@
 """tests/rig/run: builds the images, runs the cases, judges, prints a line each."""
 import argparse
+import contextlib
 import dataclasses
 import glob
 import importlib.util
@@ -16,6 +17,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import demo             # noqa: E402
 import fetch            # noqa: E402
 import image            # noqa: E402
+import jobs             # noqa: E402
 import machine          # noqa: E402
 import measure          # noqa: E402
 import ownkernel        # noqa: E402
@@ -61,6 +63,8 @@ def parse(argv, cases):
     p.add_argument("--vmm", choices=VMMS, default="minivmm",
                    help="what runs in L1: minivmm (build/minivmm or MINIVMM=FILE), "
                         "Debian's qemu, or kvmtool (LKVM=FILE)")
+    p.add_argument("-j", type=int, metavar="N", dest="jobs",
+                   help="cases at a time (default: what CPUs and memory allow)")
     p.add_argument("--all", action="store_true", help="slow cases too")
     p.add_argument("--iommu", choices=("group", "iommufd"),
                    help="the cases named, or all, over this interface only (CASE@iommufd is one over iommufd)")
@@ -76,6 +80,8 @@ def parse(argv, cases):
     for name in args.case:
         if name not in cases and not args.measure:
             raise Trouble(f"no case {name}; there are: {' '.join(cases)}")
+    if args.jobs is not None and args.jobs < 1:
+        raise Trouble(f"-j {args.jobs}: at least one case at a time")
     wanted = by_interface(args.case, args.iommu, cases)
     if args.iommu and not wanted:
         raise Trouble("no such case runs over iommufd")
@@ -99,6 +105,7 @@ class Rig:
         self.tools = fetch.Tools()
         self.modules = image.Modules(self.kernel)
         self.hosts = {}
+        self.preparing = contextlib.nullcontext()       # held while files are made that others use too
         self.host_vmm = image.cached_cpio("vmm-" + vmm, self.vmm_files())
 
     def host(self, series):
@@ -128,7 +135,7 @@ class Rig:
         loads = "".join(f"load {m}\n" for m in case.guest_modules)
         guest += image.cpio({"/case.sh": (loads + case.guest).encode(), **extra, **made(case.guest_files, self.kernel),
                              **self.modules.files(case.guest_modules)})
-        settings = (f"MEASURE={int(measuring)}\nMEMORY={case.memory}\nGUEST_LIMIT={case.guest_limit}\n"
+        settings = (f"MEASURE={int(measuring)}\nMEMORY={case.memory}\nGUEST_LIMIT={int(machine.patience * case.guest_limit)}\n"
                     f"GUEST_APPEND='{case.append}'\nBIND='{' '.join(case.bind)}'\n"
                     f"VMM_ARGS='{case.vmm_args}'\nVMM_IOMMU='{case.vmm_iommu}'\n")
         part = os.path.join(logs, "case.cpio")
@@ -145,10 +152,12 @@ class Rig:
         logs = os.path.join(CACHE, "logs", self.vmm, name)
         shutil.rmtree(logs, ignore_errors=True)
         os.makedirs(logs)
-        for disk in getattr(module, "disks", ()):
-            disk.prepare()
-        parts = self.images(module.case, logs, measuring)
-        host, guest = machine.run_l0(self.l0, self.host(module.case.host_kernel)[0], parts, module.case, logs, echo_l1, echo_l2)
+        with self.preparing:
+            for disk in getattr(module, "disks", ()):
+                disk.prepare()
+            parts = self.images(module.case, logs, measuring)
+            kernel = self.host(module.case.host_kernel)[0]
+        host, guest = machine.run_l0(self.l0, kernel, parts, module.case, logs, echo_l1, echo_l2)
         os.unlink(parts[-1])
         return Result(module.case, self.vmm, host, guest)
 
@@ -210,19 +219,29 @@ def attempt(rig, name, module, args):
     return False, words, RETRIES
 
 
+def run_case(rig, name, module, args):
+    """Prints the line of a case; (passed, retries)."""
+    start = time.monotonic()
+    ok, words, retries = attempt(rig, name, module, args)
+    log = os.path.relpath(os.path.join(CACHE, "logs", rig.vmm, name), os.getcwd())
+    print(f"{'PASS' if ok else 'FAIL'} {name:<14} {time.monotonic() - start:5.1f}s  {words}" +
+          (f" (attempt {retries + 1})" if retries and ok else "") +
+          ("" if ok else f" (log: {log}/)"), flush=True)
+    return ok, retries
+
+
 def run_cases(rig, chosen, args):
+    mine = {n: m for n, m in chosen.items() if not m.case.only or rig.vmm in m.case.only}
+    for name in [name for name in chosen if name not in mine]:
+        print(f"skip {name:<14} only for {' '.join(chosen[name].case.only)}", flush=True)
+    count = min(len(mine), 1 if args.verbose else args.jobs or jobs.as_many_as_fit())
+    if count > 1:
+        results = jobs.each(rig, mine, lambda rig, name: run_case(rig, name, mine[name], args), count)
+    else:
+        results = (run_case(rig, name, module, args) for name, module in mine.items())
     passed = failed = retried = 0
-    for name, module in chosen.items():
-        if module.case.only and rig.vmm not in module.case.only:
-            print(f"skip {name:<14} only for {' '.join(module.case.only)}", flush=True)
-            continue
-        start = time.monotonic()
-        ok, words, retries = attempt(rig, name, module, args)
+    for ok, retries in results:
         passed, failed, retried = passed + ok, failed + (not ok), retried + retries
-        log = os.path.relpath(os.path.join(CACHE, "logs", rig.vmm, name), os.getcwd())
-        print(f"{'PASS' if ok else 'FAIL'} {name:<14} {time.monotonic() - start:5.1f}s  {words}" +
-              (f" (attempt {retries + 1})" if retries and ok else "") +
-              ("" if ok else f" (log: {log}/)"), flush=True)
     print(f"{passed} passed, {failed} failed" + (f", {retried} retried" if retried else ""), flush=True)
     return 1 if failed or not passed else 0
 

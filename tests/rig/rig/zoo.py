@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass, field
 
 import config_space
-from case import MIB, NET_FILE_MIB, NET_FILE_PORT, Case, Disk, known_bytes, root_port
+from case import MIB, NET_FILE_MIB, NET_FILE_PORT, RUN, Case, Disk, here, known_bytes, root_port
 from fetch import CACHE
 from image import text
 
@@ -40,15 +40,15 @@ class File:
     """What L0's QEMU writes."""
 
     def __init__(self, name):
-        self.path = os.path.join(CACHE, "run", name)
+        self.path = f"{RUN}/{name}"
 
     def prepare(self):
-        os.makedirs(os.path.dirname(self.path), exist_ok=True)
-        with open(self.path, "wb"):
+        os.makedirs(here(RUN), exist_ok=True)
+        with open(here(self.path), "wb"):
             pass
 
     def data(self):
-        with open(self.path, "rb") as f:
+        with open(here(self.path), "rb") as f:
             return f.read()
 
 
