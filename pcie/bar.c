@@ -300,9 +300,9 @@ static void bar_write(struct region *r, uint64_t off, unsigned len, uint64_t v)
 	struct pci_bar *b = container_of(r, struct pci_bar, region);
 	unsigned n;
 
-	if (!b->mapped)
-		return;
-	for (unsigned done = 0; done < len; done += n) {
+	/* A piece may have moved the BAR, where its registers lead to config
+	 * space. */
+	for (unsigned done = 0; done < len && b->mapped; done += n) {
 		n = pci_piece(off + done, len - done, 8);
 		traps_write(&b->traps, off + done);
 		write_piece(b, off + done, n, v >> (8 * done));

@@ -171,7 +171,7 @@ void pci_config_write_default(struct pci_device *d, unsigned off, unsigned len,
 
 /* -------- what the host bridge calls -------- */
 
-static uint32_t read_locked(struct pci_device *d, unsigned off, unsigned len)
+static uint32_t look(struct pci_device *d, unsigned off, unsigned len)
 {
 	/* Linux sizes config space by reading 0x100 and comparing with all
 	 * ones (pci_cfg_space_size_ext). VFIO-CFG-03. */
@@ -183,32 +183,46 @@ static uint32_t read_locked(struct pci_device *d, unsigned off, unsigned len)
 	return pci_config_read_default(d, off, len);
 }
 
-uint32_t pci_config_read(struct pci_device *d, unsigned off, unsigned len)
+uint32_t pci_config_read_held(struct pci_device *d, unsigned off, unsigned len)
 {
 	uint32_t v;
 
 	assert(fits(off, len) && off % len == 0);
-	pthread_mutex_lock(&d->lock);
 	counter_add_owned(&d->config_reads, 1);
-	v = read_locked(d, off, len);
+	v = look(d, off, len);
 	trace_config_read(d, off, len, v);
+	return v;
+}
+
+uint32_t pci_config_read(struct pci_device *d, unsigned off, unsigned len)
+{
+	uint32_t v;
+
+	pthread_mutex_lock(&d->lock);
+	v = pci_config_read_held(d, off, len);
 	pthread_mutex_unlock(&d->lock);
 	return v;
+}
+
+void pci_config_write_held(struct pci_device *d, unsigned off, unsigned len,
+			   uint32_t v)
+{
+	assert(fits(off, len) && off % len == 0);
+	v &= (uint32_t)all_ones(len);
+	counter_add_owned(&d->config_writes, 1);
+	trace_config_write(d, off, len, v);
+	if (off + len > d->config_size)
+		return;
+	if (d->ops->config_write)
+		d->ops->config_write(d, off, len, v);
+	else
+		pci_config_write_default(d, off, len, v);
 }
 
 void pci_config_write(struct pci_device *d, unsigned off, unsigned len,
 		      uint32_t v)
 {
-	assert(fits(off, len) && off % len == 0);
-	v &= (uint32_t)all_ones(len);
 	pthread_mutex_lock(&d->lock);
-	counter_add_owned(&d->config_writes, 1);
-	trace_config_write(d, off, len, v);
-	if (off + len <= d->config_size) {
-		if (d->ops->config_write)
-			d->ops->config_write(d, off, len, v);
-		else
-			pci_config_write_default(d, off, len, v);
-	}
+	pci_config_write_held(d, off, len, v);
 	pthread_mutex_unlock(&d->lock);
 }

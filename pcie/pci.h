@@ -173,6 +173,10 @@ void pci_config_write_default(struct pci_device *d, unsigned off, unsigned len,
 uint32_t pci_config_read(struct pci_device *d, unsigned off, unsigned len);
 void pci_config_write(struct pci_device *d, unsigned off, unsigned len,
 		      uint32_t v);
+/* The same for who holds d->lock: a function whose BAR leads there too. */
+uint32_t pci_config_read_held(struct pci_device *d, unsigned off, unsigned len);
+void pci_config_write_held(struct pci_device *d, unsigned off, unsigned len,
+			   uint32_t v);
 
 /* The longest naturally aligned access that starts at @at: at most @left and
  * @most bytes. What is wider or crooked is done in such pieces. */

@@ -11,7 +11,8 @@
  *                       such a page go through pread and pwrite
  *
  * The table stays hidden even where VFIO would let us map it: the kernel has
- * its own messages in there, and a guest's would be wrong on this machine.
+ * its own messages in there, and a guest's would be wrong on this machine. So
+ * do other ways to it, and to config space: backdoor.c.
  */
 #include <inttypes.h>
 #include <sys/mman.h>
@@ -147,6 +148,14 @@ static void carve_msix(struct vfio_device *d)
 		    "MSI-X pending bits");
 }
 
+static void carve_backdoors(struct vfio_device *d, unsigned bar)
+{
+	const struct vfio_backdoor *b = NULL;
+
+	while ((b = vfio_backdoor_next(d, bar, b)))
+		carve_pages(d, bar, b->at, b->size, b->what);
+}
+
 static void choose_views(struct vfio_device *d)
 {
 	for (unsigned i = 0; i < PCI_BARS; i++) {
@@ -162,6 +171,8 @@ static void choose_views(struct vfio_device *d)
 	}
 	if (d->irqs.has_msix)
 		carve_msix(d);
+	for (unsigned i = 0; i < PCI_BARS; i++)
+		carve_backdoors(d, i);
 }
 
 static void map_views(struct vfio_device *d, unsigned i)
@@ -376,6 +387,8 @@ uint64_t vfio_bar_read(struct pci_device *p, unsigned bar, uint64_t off,
 	if (!vfio_alive(d) ||
 	    !is_reachable(d, bar, off, len, VFIO_REGION_INFO_FLAG_READ))
 		return all_ones(len);
+	if (vfio_backdoor_read(d, bar, off, len, &v))
+		return v;
 	if (d->dev->ops->read(d->dev, bar, off, buf, len, &e) < 0) {
 		access_failed(d, bar, off, "failing read", &e);
 		return all_ones(len);
@@ -393,7 +406,8 @@ void vfio_bar_write(struct pci_device *p, unsigned bar, uint64_t off,
 	uint8_t buf[8];
 
 	if (bar == PCI_ROM_BAR || !vfio_alive(d) ||
-	    !is_reachable(d, bar, off, len, VFIO_REGION_INFO_FLAG_WRITE))
+	    !is_reachable(d, bar, off, len, VFIO_REGION_INFO_FLAG_WRITE) ||
+	    vfio_backdoor_write(d, bar, off, len, v))
 		return;
 	d->touched = true;
 	le_store(buf, len, v);

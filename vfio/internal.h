@@ -7,6 +7,7 @@
  *     bars.c     regions, their maps, accesses that trap
  *     rom.c      the expansion ROM
  *     relocate.c the MSI-X table at another place than the hardware's
+ *     backdoor.c registers in a BAR that lead to what we emulate
  *     peer.c     BARs for the DMA of the other functions
  *     irqs.c     INTx, MSI and MSI-X between VFIO and KVM
  *     throttle.c what a guest gets only so often
@@ -30,6 +31,7 @@
 #include "pcie/caps.h"
 #include "pcie/msi.h"
 #include "pcie/msix.h"
+#include "vfio/backdoor.h"
 #include "vfio/counts.h"
 #include "vfio/device.h"
 #include "vmm/base/bytes.h"
@@ -43,8 +45,8 @@ enum vfio_class {
 	VFIO_BLOCK,   /* reads 0, writes are dropped */
 };
 
-/* Two carve-outs (MSI-X table, PBA) can each split one area. */
-enum { VFIO_MAX_VIEWS = VFIO_MAX_AREAS + 2 };
+/* What is carved out (MSI-X table, PBA, back doors) can each split one area. */
+enum { VFIO_MAX_VIEWS = VFIO_MAX_AREAS + 2 + VFIO_MAX_BACKDOORS };
 
 /* Pages of a BAR that the guest may reach without exits. */
 struct vfio_view {
@@ -171,6 +173,7 @@ struct vfio_device {
 
 	uint8_t emu[PCIE_CONFIG_SIZE];	    /* bits that are read from us */
 	uint8_t klass[PCIE_CONFIG_SIZE];    /* enum vfio_class */
+	bool gap[PCIE_CONFIG_SIZE];	    /* no capability owns it */
 	uint8_t seen[PCIE_CONFIG_SIZE];	    /* what VFIO showed at open */
 	uint8_t power_on[PCIE_CONFIG_SIZE]; /* pci.config after a reset */
 	/* offsets of capabilities that we take part in; 0: absent */
@@ -179,6 +182,7 @@ struct vfio_device {
 	struct vfio_bar bar[PCI_BARS];
 	struct vfio_rom rom;
 	struct vfio_irqs irqs;
+	struct vfio_rtl8168 rtl8168;
 
 	struct vfio_reset reset;
 	struct vfio_throttle throttle;
@@ -216,6 +220,10 @@ static inline const char *vfio_name(const struct vfio_device *d)
 /* Read config space through VFIO and decide about every byte. BARs are known
  * already. */
 int vfio_policy_apply(struct vfio_device *d, struct err *e);
+/* Are these bytes the device's own, of no capability, and the guest's to use?
+ */
+bool vfio_policy_is_gap(const struct vfio_device *d, unsigned off,
+			unsigned len);
 
 /* -------- quirks.c -------- */
 

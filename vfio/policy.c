@@ -264,24 +264,36 @@ static bool block_physical(struct vfio_device *d, const struct list_kind *k,
 	return !physical.broken;
 }
 
+/* Bytes that no capability of @l owns. */
+static void find_gaps(const struct list_kind *k, const uint8_t *config,
+		      const struct pci_cap_list *l, bool *gap)
+{
+	memset(gap + k->base, true, k->end - k->base);
+	for (unsigned i = 0; i < l->n; i++) {
+		const struct pci_cap *c = &l->cap[i];
+		unsigned size = known_size(k, config, c);
+
+		memset(gap + c->offset, false, size ? size : c->size);
+	}
+}
+
 /* Bytes that no capability owns: the device's own registers, often. One whose
  * size is not known may reach over something hidden: it is only read. */
 static void block_gaps(struct vfio_device *d, const struct list_kind *k,
 		       const struct pci_cap_list *keep)
 {
-	bool owned[PCIE_CONFIG_SIZE] = { false };
+	bool gap[PCIE_CONFIG_SIZE];
 
+	find_gaps(k, d->seen, keep, gap);
 	for (unsigned i = 0; i < keep->n; i++) {
 		const struct pci_cap *c = &keep->cap[i];
-		unsigned size = known_size(k, d->seen, c);
 
-		memset(owned + c->offset, true, size ? size : c->size);
-		if (size == 0)
+		if (known_size(k, d->seen, c) == 0)
 			vfio_paint(d, c->offset + k->header,
 				   c->size - k->header, VFIO_PASS_RO);
 	}
 	for (unsigned off = k->base; off < k->end; off++) {
-		if (!owned[off])
+		if (gap[off])
 			vfio_paint(d, off, 1, VFIO_BLOCK);
 	}
 }
@@ -327,6 +339,7 @@ static int apply_list(struct vfio_device *d, const struct list_kind *k,
 		log_warn("vfio: %s: the list of %s capabilities is broken: %s",
 			 vfio_name(d), k->name, seen.broken);
 	known = block_physical(d, k, &seen);
+	find_gaps(k, d->seen, &seen, d->gap);
 	for (unsigned i = 0; i < seen.n; i++) {
 		int rc = show_one(d, k, &seen.cap[i], &keep, e);
 
@@ -351,6 +364,16 @@ static void own_extended_head(struct vfio_device *d)
 	memset(d->klass + PCI_CONFIG_SIZE, VFIO_EMU, 4);
 	memset(d->emu + PCI_CONFIG_SIZE, 0xff, 4);
 	memset(d->pci.writable + PCI_CONFIG_SIZE, 0, 4);
+}
+
+bool vfio_policy_is_gap(const struct vfio_device *d, unsigned off, unsigned len)
+{
+	for (unsigned i = off; i < off + len; i++) {
+		if (i >= d->pci.config_size || !d->gap[i] ||
+		    d->klass[i] != VFIO_PASS || d->emu[i])
+			return false;
+	}
+	return true;
 }
 
 /* A virtual function has no IDs of its own in hardware, PCIe 6.2 9.3.4.1; a

@@ -226,6 +226,7 @@ void vfio_reset_like_new(struct vfio_device *d)
 	for (unsigned i = 0; i < PCI_BARS; i++)
 		d->bar[i].withdrawn = false;
 	vfio_rom_forget(d);
+	vfio_backdoor_reset(d);
 	pci_bars_update(&d->pci);
 	vfio_irqs_rearm(d);
 	d->touched = false;
