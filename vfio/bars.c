@@ -237,6 +237,7 @@ static void show(struct vfio_device *d, unsigned i, struct vfio_view *v)
 	if (!v->hva || v->window.live)
 		return;
 	vfio_costly(d);
+	vfio_shortcuts_end(d, i); /* it was too small to be shown, until now */
 	rc = mem_window_show(&d->vm->mem, &v->window, at, v->hva, v->area.size,
 			     !(b->region.flags & VFIO_REGION_INFO_FLAG_WRITE),
 			     &e);
@@ -308,6 +309,8 @@ void vfio_bar_unmap(struct pci_device *p, unsigned bar)
 		vfio_rom_unmap(d);
 	else
 		d->bar[bar].mapped = false;
+	if (bar != PCI_ROM_BAR)
+		vfio_shortcuts_end(d, bar);
 	settle(d);
 }
 
@@ -414,6 +417,8 @@ void vfio_bar_write(struct pci_device *p, unsigned bar, uint64_t off,
 	trace_vfio_bar_write(vfio_name(d), bar, off, len, v);
 	if (d->dev->ops->write(d->dev, bar, off, buf, len, &e) < 0)
 		access_failed(d, bar, off, "failing write", &e);
+	else
+		vfio_shortcut_note(d, bar, off, len, v);
 }
 
 void vfio_bars_close(struct vfio_device *d)

@@ -8,6 +8,7 @@
  *     rom.c      the expansion ROM
  *     relocate.c the MSI-X table at another place than the hardware's
  *     backdoor.c registers in a BAR that lead to what we emulate
+ *     shortcut.c a write that the guest repeats goes without us
  *     peer.c     BARs for the DMA of the other functions
  *     irqs.c     INTx, MSI and MSI-X between VFIO and KVM
  *     throttle.c what a guest gets only so often
@@ -34,6 +35,7 @@
 #include "vfio/backdoor.h"
 #include "vfio/counts.h"
 #include "vfio/device.h"
+#include "vfio/shortcut.h"
 #include "vmm/base/bytes.h"
 
 /* What a guest's access to a byte of config space does. Bits set in emu[] are
@@ -183,6 +185,7 @@ struct vfio_device {
 	struct vfio_rom rom;
 	struct vfio_irqs irqs;
 	struct vfio_rtl8168 rtl8168;
+	struct vfio_shortcuts shortcuts;
 
 	struct vfio_reset reset;
 	struct vfio_throttle throttle;

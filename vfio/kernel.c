@@ -92,6 +92,30 @@ static int kernel_write(struct vfio_dev *d, unsigned index, uint64_t off,
 			"write", index, off, e);
 }
 
+static int kernel_write_by(struct vfio_dev *d, unsigned index, uint64_t off,
+			   unsigned n, uint64_t v, int fd, struct err *e)
+{
+	struct kernel_dev *k = kernel_of(d);
+	struct vfio_device_ioeventfd io = {
+		.argsz = sizeof(io),
+		.flags = n, /* VFIO_DEVICE_IOEVENTFD_8 is 1, _64 is 8 */
+		.offset = k->offset[index] + off,
+		.data = v,
+		.fd = fd,
+	};
+	struct err scratch = ERR_NONE;
+	int rc = sys_ioctl(k->fd, VFIO_DEVICE_IOEVENTFD, &io);
+
+	static_assert(VFIO_DEVICE_IOEVENTFD_8 == 1 &&
+			      VFIO_DEVICE_IOEVENTFD_16 == 2 &&
+			      VFIO_DEVICE_IOEVENTFD_32 == 4 &&
+			      VFIO_DEVICE_IOEVENTFD_64 == 8,
+		      "the flags are the widths");
+	return rc < 0 ? err_sys(e ? e : &scratch, rc,
+				"no write to region %u by eventfd", index)
+		      : 0;
+}
+
 static int kernel_map(struct vfio_dev *d, unsigned index, uint64_t off,
 		      uint64_t n, int prot, void **out, struct err *e)
 {
@@ -251,6 +275,7 @@ static const struct vfio_dev_ops kernel_ops = {
 	.region = kernel_region,
 	.read = kernel_read,
 	.write = kernel_write,
+	.write_by = kernel_write_by,
 	.map = kernel_map,
 	.dma_file = kernel_dma_file,
 	.irq_info = kernel_irq_info,

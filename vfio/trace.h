@@ -30,6 +30,11 @@ TRACE_POINT(VFIO, vfio_bar_write,
 	     uint64_t v),
 	    "%s BAR %u write %#" PRIx64 "/%u = %#" PRIx64, dev, bar, off, len,
 	    v)
+TRACE_POINT(VFIO, vfio_shortcut,
+	    (const char *dev, unsigned bar, uint64_t off, unsigned len,
+	     uint64_t v, const char *what),
+	    "%s BAR %u write %#" PRIx64 "/%u = %#" PRIx64 " without us: %s",
+	    dev, bar, off, len, v, what)
 TRACE_POINT(VFIO, vfio_show,
 	    (const char *dev, unsigned bar, uint64_t off, uint64_t size,
 	     uint64_t gpa),

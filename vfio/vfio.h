@@ -159,6 +159,11 @@ struct vfio_dev_ops {
 		    unsigned n, struct err *e);
 	int (*write)(struct vfio_dev *d, unsigned index, uint64_t off,
 		     const void *buf, unsigned n, struct err *e);
+	/* Have @v written, as write() would, whenever the eventfd @fd is
+	 * signalled; -1: no longer. A memory BAR, outside of the MSI-X table.
+	 * NULL: cannot be. */
+	int (*write_by)(struct vfio_dev *d, unsigned index, uint64_t off,
+			unsigned n, uint64_t v, int fd, struct err *e);
 	/* Map part of a region; the caller unmaps with sys_munmap. The address
 	 * is aligned for huge pages as far as @n allows. */
 	int (*map)(struct vfio_dev *d, unsigned index, uint64_t off, uint64_t n,

@@ -32,6 +32,7 @@ static void device_closed(struct obj *o)
 	struct device *d = container_of(o, struct device, o);
 
 	irq_release(d);
+	write_by_release(d);
 	d->low_power = false;
 	/* vfio_pci_core_disable: no bus master, and the state it had */
 	memcpy(d->hw, d->reset_hw, sizeof(d->hw));
@@ -185,6 +186,8 @@ long device_ioctl(struct device *d, unsigned long cmd, unsigned long arg)
 		return irq_info(d, (void *)arg);
 	case VFIO_DEVICE_SET_IRQS:
 		return irq_set(d, (const void *)arg);
+	case VFIO_DEVICE_IOEVENTFD:
+		return write_by_set(d, (const void *)arg);
 	case VFIO_DEVICE_RESET:
 		return reset_function(d);
 	case VFIO_DEVICE_GET_PCI_HOT_RESET_INFO:

@@ -13,6 +13,7 @@
  *     vf_token.c who may open virtual functions and their parent
  *     device.c  VFIO devices: regions, info
  *     resets.c  ... of a function, and of a bus
+ *     ioeventfds.c ... written to when an eventfd says so
  *     features.c VFIO_DEVICE_FEATURE, dma-bufs
  *     irqs.c    VFIO_DEVICE_SET_IRQS      config.c   config space as vfio-pci
  *     pci.c     building a function       sweep.c    the sweep
@@ -326,7 +327,8 @@ struct device {
 	struct trigger *vector; /* of irq_type, as many as the index has */
 	struct trigger err, req;
 	struct listener unmask;
-	bool low_power; /* the host may suspend it */
+	struct write_by *writes_by; /* ioeventfds.c */
+	bool low_power;		    /* the host may suspend it */
 	bool raw; /* no kernel: config space is the hardware's (vfio-user) */
 	bool intx_masked, intx_pending;
 	unsigned resets;
@@ -413,6 +415,9 @@ uint32_t irq_flags(const struct device *d, unsigned index);
 long irq_set(struct device *d, const struct vfio_irq_set *s);
 void irq_release(struct device *d);
 void irq_intx_gate(struct device *d, bool disabled);
+
+long write_by_set(struct device *d, const struct vfio_device_ioeventfd *a);
+void write_by_release(struct device *d);
 
 void config_init(struct device *d);
 uint8_t config_read(const struct device *d, unsigned at);

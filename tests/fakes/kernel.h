@@ -328,6 +328,8 @@ void *fake_pci_bar(const char *bdf, unsigned bar); /* its registers */
 /* The function raises @vector of VFIO interrupt @index. False if no eventfd
  * is set there (or, INTx, it is masked). */
 bool fake_pci_interrupt(const char *bdf, unsigned index, unsigned vector);
+/* How many writes it makes when an eventfd is signalled. */
+unsigned fake_pci_writes_by(const char *bdf);
 /* How many eventfds are set for @index; 0 also when it is off. */
 unsigned fake_pci_vectors(const char *bdf, unsigned index);
 bool fake_pci_intx_masked(const char *bdf);

@@ -223,6 +223,11 @@ static const struct command commands[] = {
 		FIELD(vfio_iommu_type1_dma_unmap, iova, HEX),
 		FIELD(vfio_iommu_type1_dma_unmap, size, HEX) } },
 
+	{ "VFIO_DEVICE_IOEVENTFD", {
+		FIELD(vfio_device_ioeventfd, flags, DEC),
+		FIELD(vfio_device_ioeventfd, offset, HEX),
+		FIELD(vfio_device_ioeventfd, data, HEX),
+		FIELD(vfio_device_ioeventfd, fd, INT) } },
 	{ "VFIO_DEVICE_BIND_IOMMUFD", {
 		FIELD(vfio_device_bind_iommufd, iommufd, INT),
 		FIELD(vfio_device_bind_iommufd, out_devid, DEC) } },
