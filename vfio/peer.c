@@ -21,8 +21,13 @@
  * the address of our map, iommufd a file that the function's driver makes
  * (dmabuf.h), a vfio-user server the file that we have mapped.
  *
- * Not modelled: functions of different backends do not reach each other. Pages
- * that trap (the MSI-X table's) are not reached.
+ * Not modelled: functions of different backends do not reach each other, which
+ * is said at the start. A server would need a file with the pages of the
+ * kernel's function, and there is none that gives it only these: the function's
+ * own descriptor gives all of it, and its dma-bufs cannot be mapped. The other
+ * direction alone, a container that pins the pages of a server's file, would
+ * be half of what peers expect. Pages that trap (the MSI-X table's) are not
+ * reached.
  */
 #include <inttypes.h>
 

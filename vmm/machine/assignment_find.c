@@ -88,6 +88,21 @@ static int place_all(struct assignment *a, struct err *e)
 	return 0;
 }
 
+/* Why they cannot: vfio/peer.c. */
+static void say_who_is_not_reached(const struct assignment *a)
+{
+	unsigned of[CONFIG_BACKENDS] = { 0 };
+
+	for (unsigned i = 0; i < a->n; i++)
+		of[a->function[i].backend]++;
+	for (unsigned i = 0; i < a->n; i++)
+		if (a->function[i].options.p2p &&
+		    of[a->function[i].backend] < a->n)
+			log_warn("vfio: %s: p2p=on: functions of --vfio and "
+				 "--vfio-user do not reach each other",
+				 a->function[i].function.name);
+}
+
 int assignment_find(struct assignment *a, const struct config *c, struct err *e)
 {
 	int rc;
@@ -100,6 +115,7 @@ int assignment_find(struct assignment *a, const struct config *c, struct err *e)
 			return err_in(e, rc, "vfio");
 		}
 	}
+	say_who_is_not_reached(a);
 	rc = kernel_way_adopt(a, e);
 	return rc < 0 ? err_in(e, rc, "vfio") : place_all(a, e);
 }

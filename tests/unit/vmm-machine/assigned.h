@@ -52,10 +52,11 @@ static inline int host_find(struct host *h, const struct config *c,
 /* Then the VM that gets them. */
 static inline int host_build(struct host *h, struct err *e)
 {
+	unsigned kind = assignment_shares_ram(&h->a) ? MEM_SHARED : MEM_PLAIN;
 	int rc = vm_open(&h->vm, e);
 
 	if (rc >= 0)
-		rc = mem_add_ram(&h->vm.mem, 0, 64 * MIB, MEM_PLAIN, e);
+		rc = mem_add_ram(&h->vm.mem, 0, 64 * MIB, kind, e);
 	if (rc >= 0)
 		rc = assignment_open(&h->a, &h->vm, e);
 	return rc;
