@@ -1,4 +1,4 @@
-/* low-power=on: in D3hot the host may cut the function's power. VFIO-PM-04 */
+/* low-power=on: in D3hot the host may cut the function's power. */
 #include "tests/unit/vfio/bench.h"
 
 enum { PM = 0x40 };
@@ -33,7 +33,7 @@ static void without_the_option_it_stays_awake(void **state)
 	bench_close(&b);
 }
 
-/* The fake complains about pages that are still shown. */
+/* The fake complains about pages that are still shown. VFIO-PM-04 */
 static void it_sleeps_in_d3hot_and_no_other_state(void **state)
 {
 	struct bench b;
@@ -54,6 +54,7 @@ static void it_sleeps_in_d3hot_and_no_other_state(void **state)
 	bench_close(&b);
 }
 
+/* VFIO-PM-04 */
 static void reads_do_not_wake_it(void **state)
 {
 	struct bench b;
@@ -77,6 +78,7 @@ static void reads_do_not_wake_it(void **state)
 	bench_close(&b);
 }
 
+/* VFIO-PM-04 */
 static void d0_wakes_it_first_and_shows_its_pages_last(void **state)
 {
 	struct bench b;
@@ -95,6 +97,7 @@ static void d0_wakes_it_first_and_shows_its_pages_last(void **state)
 	bench_close(&b);
 }
 
+/* VFIO-PM-04 */
 static void another_write_wakes_it_into_d3hot(void **state)
 {
 	struct bench b;
@@ -140,7 +143,8 @@ static void a_sleeping_function_can_be_closed(void **state)
 	assert_false(fake_pci_sleeps(BDF));
 }
 
-/* A kernel before 6.1; a function without power management; a server. */
+/* A kernel before 6.1; a function without power management; a server.
+ * VFIO-PM-04 */
 static void where_it_cannot_be_nothing_changes(void **state)
 {
 	struct fake_pci p = plain_function;

@@ -1,5 +1,5 @@
 /* VF tokens: how they are spelled, given to the kernel, and asked for.
- * VFIO-OPEN-15, VFIO-VF-06 */
+ * VFIO-OPEN-15 */
 #include "tests/unit/vfio/iommufd.h"
 #include "vmm/base/bytes.h"
 
@@ -64,6 +64,7 @@ static void start(struct bench *b, bool iommufd, const char *pf_driver)
 	bench_vm(b);
 }
 
+/* VFIO-VF-06 */
 static void a_parent_and_its_child_are_opened_with_one_token(void **state)
 {
 	struct vfio_dev *pf, *vf;
