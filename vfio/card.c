@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "vfio/name.h"
 #include "vfio/sysfs.h"
 #include "vmm/base/sys.h"
 #include "vmm/base/trace.h"

@@ -5,7 +5,6 @@
 
 #include "vfio/card.h"
 #include "vfio/device.h"
-#include "vfio/name.h"
 #include "vfio/slot.h"
 #include "vfio/user.h"
 #include "vmm/base/bytes.h"
@@ -311,13 +310,13 @@ int vfio_options_parse(const char *text, struct vfio_options *out,
 		       struct err *e)
 {
 	struct vfio_options o = { 0 };
-	char name[VFIO_NAME_SIZE];
+	char name[24];
 	int rc = take_host(text, &o, e);
 
 	if (rc >= 0)
 		rc = vfio_card_is_meant(o.host)
 			     ? vfio_card_parse(o.host, name, e)
-			     : vfio_name_parse(o.host, name, e);
+			     : vfio_bdf_parse(o.host, name, e);
 	if (rc >= 0)
 		rc = take_rest(text, name, &o, e);
 	if (rc >= 0)

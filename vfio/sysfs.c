@@ -1,9 +1,8 @@
 /* vfio/sysfs.c - what sysfs tells about a host function before VFIO is touched
  *
- * Everything is read from /sys/bus/pci/devices/<bdf>/ (of a mediated device,
- * /sys/bus/mdev/devices/<uuid>/) and /sys/kernel/iommu_groups/<n>/. Nothing is
- * written: binding a function to vfio-pci is the operator's decision, so each
- * refusal carries the commands.
+ * Everything is read from /sys/bus/pci/devices/<bdf>/ and
+ * /sys/kernel/iommu_groups/<n>/. Nothing is written: binding a function to
+ * vfio-pci is the operator's decision, so each refusal carries the commands.
  */
 #include "vfio/sysfs.h"
 
@@ -14,12 +13,86 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vfio/name.h"
 #include "vmm/base/bytes.h"
 #include "vmm/base/range.h"
 #include "vmm/base/sys.h"
 
-enum { PATH_SIZE = VFIO_SYSFS_PATH_SIZE, MAX_RESERVED = 64 };
+enum { PATH_SIZE = 160, MAX_RESERVED = 64 };
+
+static void path_of(char *path, const char *bdf, const char *file)
+{
+	snprintf(path, PATH_SIZE, "/sys/bus/pci/devices/%s/%s", bdf, file);
+}
+
+/* -------- spelling -------- */
+
+/* Take at most @digits hexadecimal digits at *p; moves *p. */
+static bool take_hex(const char **p, unsigned digits, uint32_t *out)
+{
+	uint32_t v = 0;
+	unsigned n = 0;
+
+	for (; n < digits; n++, (*p)++) {
+		char c = **p;
+
+		if (c >= '0' && c <= '9')
+			v = v << 4 | (uint32_t)(c - '0');
+		else if (c >= 'a' && c <= 'f')
+			v = v << 4 | (uint32_t)(c - 'a' + 10);
+		else if (c >= 'A' && c <= 'F')
+			v = v << 4 | (uint32_t)(c - 'A' + 10);
+		else
+			break;
+	}
+	*out = v;
+	return n > 0;
+}
+
+static bool take_char(const char **p, char c)
+{
+	if (**p != c)
+		return false;
+	(*p)++;
+	return true;
+}
+
+/* "[domain:]bus:device.function"; a domain has up to 8 digits, since VMD and
+ * Hyper-V number theirs above 16 bits. */
+static bool take_bdf(const char *p, uint32_t v[4])
+{
+	uint32_t first, second;
+
+	if (!take_hex(&p, 8, &first) || !take_char(&p, ':') ||
+	    !take_hex(&p, 2, &second))
+		return false;
+	if (take_char(&p, ':')) {
+		v[0] = first;
+		v[1] = second;
+		if (!take_hex(&p, 2, &v[2]))
+			return false;
+	} else {
+		v[0] = 0;
+		v[1] = first;
+		v[2] = second;
+	}
+	return take_char(&p, '.') && take_hex(&p, 1, &v[3]) && *p == '\0' &&
+	       v[1] <= 0xff && v[2] <= 0x1f && v[3] <= 7;
+}
+
+int vfio_bdf_parse(const char *text, char bdf[24], struct err *e)
+{
+	const char *slash = strrchr(text, '/');
+	uint32_t v[4];
+
+	if (!take_bdf(slash ? slash + 1 : text, v)) {
+		(void)err_set(e, -EINVAL, "'%s' is no PCI address", text);
+		err_hint(e, "write 0000:01:00.0, 01:00.0 or a path below "
+			    "/sys/bus/pci/devices/; `lspci -D` lists them");
+		return -EINVAL;
+	}
+	snprintf(bdf, 24, "%04x:%02x:%02x.%x", v[0], v[1], v[2], v[3]);
+	return 0;
+}
 
 /* -------- single facts -------- */
 
@@ -30,7 +103,7 @@ static int link_name(const char *bdf, const char *file, char *out, size_t n)
 	const char *slash;
 	int rc;
 
-	vfio_name_path(bdf, file, path);
+	path_of(path, bdf, file);
 	rc = sys_readlink(path, target, sizeof(target));
 	if (rc < 0)
 		return rc;
@@ -51,7 +124,7 @@ static int64_t number(const char *bdf, const char *file, int64_t fallback)
 	char path[PATH_SIZE], text[32], *end;
 	int64_t v;
 
-	vfio_name_path(bdf, file, path);
+	path_of(path, bdf, file);
 	if (sys_read_text(path, text, sizeof(text)) <= 0)
 		return fallback;
 	v = strtoll(text, &end, 0);
@@ -73,7 +146,7 @@ static bool has_vfio_device(const char *bdf)
 	char path[PATH_SIZE];
 	struct stat st;
 
-	vfio_name_path(bdf, "vfio-dev", path);
+	path_of(path, bdf, "vfio-dev");
 	return sys_stat(path, &st) == 0;
 }
 
@@ -91,14 +164,6 @@ int vfio_group_of(const char *bdf, struct err *e)
 	long group;
 	int rc = link_name(bdf, "iommu_group", name, sizeof(name));
 
-	if (rc < 0 && vfio_name_is_mdev(bdf)) {
-		(void)err_set(e, -ENODEV,
-			      "is in no IOMMU group: this kernel makes none "
-			      "for mediated devices");
-		err_hint(e, "it was built without CONFIG_VFIO_GROUP; "
-			    "--iommu=iommufd does without");
-		return -ENODEV;
-	}
 	if (rc < 0) {
 		(void)err_set(e, -ENODEV,
 			      "is in no IOMMU group: nothing would "
@@ -201,7 +266,7 @@ static void read_config(const char *bdf, struct vfio_function *f)
 	ssize_t n;
 	int fd;
 
-	vfio_name_path(bdf, "config", path);
+	path_of(path, bdf, "config");
 	fd = sys_open(path, O_RDONLY);
 	if (fd < 0)
 		return;
@@ -224,16 +289,20 @@ static void identify(struct vfio_function *f)
 	f->class_code = (uint32_t)number(f->name, "class", 0);
 }
 
-static int check_exists(const char *name, struct err *e)
+static int check_exists(const char *bdf, struct err *e)
 {
 	char path[PATH_SIZE];
 	struct stat st;
 	int rc;
 
-	vfio_name_path(name, "", path);
+	path_of(path, bdf, "");
+	path[strlen(path) - 1] = '\0';
 	rc = sys_stat(path, &st);
-	if (rc == -ENOENT)
-		return vfio_name_missing(name, e);
+	if (rc == -ENOENT) {
+		(void)err_set(e, rc, "this host has no such PCI function");
+		err_hint(e, "`lspci -D` lists what there is");
+		return rc;
+	}
 	return rc < 0 ? err_sys(e, rc, "cannot look at %s", path) : 0;
 }
 
@@ -284,15 +353,17 @@ static int check_driver(const struct vfio_function *f, struct err *e)
 	return -EBUSY;
 }
 
-static int pci_build(struct vfio_function *f, struct err *e)
+static int function_build(struct vfio_function *f, struct err *e)
 {
 	char path[PATH_SIZE];
-	int rc;
+	int rc = check_exists(f->name, e);
 
+	if (rc < 0)
+		return rc;
 	read_config(f->name, f);
 	identify(f);
 	f->numa_node = (int)number(f->name, "numa_node", -1);
-	vfio_name_path(f->name, "reset_method", path);
+	path_of(path, f->name, "reset_method");
 	if (sys_read_text(path, f->reset_method, sizeof(f->reset_method)) < 0)
 		f->reset_method[0] = '\0';
 	vfio_driver_of(f->name, f->driver, sizeof(f->driver));
@@ -305,42 +376,11 @@ static int pci_build(struct vfio_function *f, struct err *e)
 	return check_driver(f, e);
 }
 
-/* A mediated device shows neither IDs nor config space here: it has to be open
- * for that. Whatever drives one is VFIO's. */
-static int mdev_build(struct vfio_function *f, struct err *e)
-{
-	struct err why = ERR_NONE;
-
-	vfio_driver_of(f->name, f->driver, sizeof(f->driver));
-	if (f->driver[0] == '\0') {
-		(void)err_set(e, -ENODEV, "is bound to no driver");
-		err_hint(e,
-			 "echo 1 > /sys/bus/mdev/devices/%s/remove, and make "
-			 "it anew",
-			 f->name);
-		return -ENODEV;
-	}
-	/* -1 where only iommufd can have it, see vfio_group_of */
-	f->group = vfio_group_of(f->name, &why);
-	if (f->group < 0)
-		f->group = -1;
-	return 0;
-}
-
-static int function_build(struct vfio_function *f, struct err *e)
-{
-	int rc = check_exists(f->name, e);
-
-	if (rc < 0)
-		return rc;
-	return vfio_name_is_mdev(f->name) ? mdev_build(f, e) : pci_build(f, e);
-}
-
 int vfio_function_find(const char *text, struct vfio_function *out,
 		       struct err *e)
 {
 	struct vfio_function f = { .group = -1, .numa_node = -1 };
-	int rc = vfio_name_find(text, f.name, e);
+	int rc = vfio_bdf_parse(text, f.name, e);
 
 	if (rc < 0)
 		return rc;

@@ -1,8 +1,7 @@
 /* vfio/sysfs.h - what sysfs tells about a host function before VFIO is touched
  *
- * Accepts what name.h does: a BDF ("01:00.0", "0000:01:00.0", wider domains), a
- * mediated device's UUID, or a path in sysfs; finds group and driver, and
- * explains why a group is not viable.
+ * Accepts a BDF ("01:00.0", "0000:01:00.0", wider domains) or a sysfs path,
+ * finds group and driver, and explains why a group is not viable.
  */
 #ifndef VFIO_SYSFS_H
 #define VFIO_SYSFS_H
@@ -15,8 +14,7 @@
 #include "vmm/base/err.h"
 
 struct vfio_function {
-	/* canonical BDF or UUID; of a function behind vfio-user: the socket's
-	 * path */
+	/* canonical BDF; of a function behind vfio-user: the socket's path */
 	char name[VFIO_NAME_SIZE];
 	char driver[64]; /* empty: none */
 	int group;	 /* IOMMU group, -1: none */
@@ -29,9 +27,10 @@ struct vfio_function {
 	unsigned config_size;  /* 64 without privilege, 256 or 4096 */
 };
 
+/* Spelling only; no host access. -EINVAL with a hint. */
+int vfio_bdf_parse(const char *text, char bdf[24], struct err *e);
 /* Look the function up: exists, type 0 header, in a group, on a vfio driver.
- * Each refusal says what to do. Of a mediated device only name, driver and
- * group are known before it is open. */
+ * Each refusal says what to do. */
 int vfio_function_find(const char *text, struct vfio_function *out,
 		       struct err *e);
 /* Is @driver one that hands functions to userspace? */

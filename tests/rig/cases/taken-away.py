@@ -7,18 +7,7 @@ disks = [disk]
 
 BDF = "0000:01:00.0"
 
-# Beside the guest: wait until it is at work, act, and say how long that took.
 BESIDE = """
-    now_ms() { awk '{ print int($1 * 1000) }' /proc/uptime; }
-    beside() {      # RUN COMMAND...
-        _console=/tmp/console-$1
-        shift
-        until grep -q "^@@ at-work" $_console 2>/dev/null; do usleep 50000; done
-        sleep 1
-        _start=$(now_ms)
-        "$@"
-        mark took $(($(now_ms) - _start))
-    }
     unbind() { echo $1 >/sys/bus/pci/drivers/vfio-pci/unbind; }
     killed() { kill -KILL $(pidof minivmm); }
 """

@@ -57,6 +57,20 @@ vmm() {
     trace_stop
 }
 
+now_ms() { awk '{ print int($1 * 1000) }' /proc/uptime; }
+
+# beside RUN COMMAND...: once the guest of that run marks at-work, COMMAND; how
+# long it took, in ms. Call it with & before vmm.
+beside() {
+    _console=/tmp/console-$1
+    shift
+    until grep -q "^@@ at-work" $_console 2>/dev/null; do usleep 50000; done
+    sleep 1
+    _start=$(now_ms)
+    "$@"
+    mark took $(($(now_ms) - _start))
+}
+
 # watched FUNCTION ARGS...: FUNCTION execs a VMM.
 watched() {
     RUN=$((RUN + 1))

@@ -55,7 +55,7 @@ class Case:
     only: tuple = ()             # VMMs this is for; empty: all
     l0_machine: str = "q35"
     cards: tuple = ()            # of card.Card, in L0
-    iommu: str = "intel"         # of L0: intel, intel-39, amd or none
+    iommu: str = "intel"         # of L0: see machine.IOMMUS
     host_kernel: str = "6.12"    # L1's: a series of Debian's, or own; L2 always runs 6.12
     icount: bool = False         # L1's clock counts instructions; slower
     host_append: str = ""        # for L1's command line

@@ -1,5 +1,6 @@
 """Drivers and programs of ours for Debian's kernels: built once, kept. The
-card's driver and card-explore; a driver for edu, and a hand on BARs.
+card's driver and card-explore; a driver for edu, a hand on BARs, and one on
+an NVMe controller's virtual functions.
 
 Headers and build tools come unpacked, of the kernel's own version; nothing is
 installed. The compiler is the host's. What is built is named after kernel and
@@ -127,3 +128,7 @@ def edu_driver(kernel):
 
 def bars():
     return program(ZOO, "bars", "bars", os.path.join(ZOO, "bars.c"))
+
+
+def nvme_virt():
+    return program(ZOO, "nvme-virt", "nvme-virt", os.path.join(ZOO, "nvme-virt.c"))

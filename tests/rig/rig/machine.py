@@ -15,6 +15,8 @@ ACCEL_ICOUNT = ["-accel", "tcg,thread=single", "-smp", "1", "-icount", "shift=0,
 IOMMUS = {
     "intel": (["-device", "intel-iommu,intremap=on,caching-mode=on,aw-bits=48"], "intel_iommu=on"),
     "intel-39": (["-device", "intel-iommu,intremap=on,caching-mode=on,aw-bits=39"], "intel_iommu=on"),
+    # Without interrupt remapping.
+    "intel-unsafe": (["-device", "intel-iommu,intremap=off,caching-mode=on,aw-bits=48"], "intel_iommu=on"),
     "amd": (["-device", "amd-iommu,intremap=on,xtsup=on,dma-remap=on"], ""),
     "none": ([], ""),
 }

@@ -90,8 +90,10 @@ def parse(argv, cases):
 
 
 def made(files, kernel):
-    """A case's files: a dictionary, or a function that makes it for a kernel."""
-    return files(kernel) if callable(files) else files
+    """A case's files: a dictionary, or a function that makes it for a kernel.
+    What is in it may be a function, called only when the case runs."""
+    files = files(kernel) if callable(files) else files
+    return {path: what() if callable(what) else what for path, what in files.items()}
 
 
 class Rig:
