@@ -218,6 +218,8 @@ static int bind_function(const struct attached *a, const struct vfio_wanted *w,
 		return 0;
 	if (rc == -EBUSY)
 		return vfio_explain_busy(a->group, e);
+	if (rc == -EPERM && vfio_explain_claim(a->group, e) < 0)
+		return rc;
 	if (rc == -EINVAL && w->fd && is_bound(a->fd))
 		return bound_before(w->fd, e);
 	return refused(a, token ? VFIO_STEP_BIND_TOKEN : VFIO_STEP_BIND, rc,

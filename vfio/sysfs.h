@@ -51,6 +51,9 @@ int vfio_explain_viability(int group, const char *bdf, struct err *e);
 /* The same where another process's hold on the group is a cause too: -EBUSY if
  * no member blocks it. */
 int vfio_explain_busy(int group, struct err *e);
+/* iommufd said EPERM: 0 if the members of @group are no reason, or a sentence
+ * and -EPERM. */
+int vfio_explain_claim(int group, struct err *e);
 /* 0, or a sentence and -EINVAL: the platform's firmware ties members of @group
  * to memory (a "direct" reserved region: RMRR, IVMD). */
 int vfio_explain_firmware(int group, struct err *e);

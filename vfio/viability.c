@@ -50,7 +50,7 @@ static const char *class_name(uint32_t class_code)
 struct survey {
 	int group;
 	struct err *e;
-	unsigned blockers;
+	unsigned blockers, assignable;
 	char first[24]; /* the first one in the way */
 };
 
@@ -83,6 +83,7 @@ static int judge(const char *bdf, void *arg)
 
 	vfio_driver_of(bdf, driver, sizeof(driver));
 	blocking = is_blocking(driver);
+	s->assignable += vfio_is_vfio_driver(driver);
 	log_info("vfio: group %d: %s %s %04x:%04x, driver %s: %s", s->group,
 		 bdf, class_name(hex_file(bdf, "class")),
 		 hex_file(bdf, "vendor"), hex_file(bdf, "device"),
@@ -145,4 +146,25 @@ int vfio_explain_busy(int group, struct err *e)
 	err_hint(e, "a group can have one user: end the other VM; `fuser -v "
 		    "/dev/vfio/* /dev/vfio/devices/*` shows who it is");
 	return -EBUSY;
+}
+
+/* iommu_device_claim_dma_owner says EPERM where the group belongs to a host
+ * driver or to another iommufd, iommufd_device_bind where interrupts are not
+ * remapped. A function alone in its group has one user at most: of two, the
+ * kernel refuses the second with EINVAL. */
+int vfio_explain_claim(int group, struct err *e)
+{
+	struct survey s = { .group = group, .e = e };
+
+	if (name_blockers(&s, e))
+		return -EPERM;
+	if (s.assignable < 2)
+		return 0;
+	(void)err_set(e, -EPERM,
+		      "another process holds another function of group %d, or "
+		      "the host has no interrupt remapping",
+		      group);
+	err_hint(e, "`fuser -v /dev/vfio/devices/*` shows who it is; dmesg, "
+		    "whether the IOMMU remaps interrupts");
+	return -EPERM;
 }

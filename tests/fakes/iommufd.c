@@ -458,7 +458,7 @@ static long bind_device(struct device *d, struct vfio_device_bind_iommufd *b)
 		return fd_obj(b->iommufd) ? -EBADFD : -EBADF;
 	i = container_of(o, struct iommufd, o);
 	if (!group_is_viable(d->group) || (owner && owner != i))
-		return -EBUSY;
+		return -EPERM;
 	d->iommufd = i;
 	obj_hold(&i->o);
 	d->group->n_bound++;
