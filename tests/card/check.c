@@ -173,6 +173,7 @@ static int check_places(struct line *l, const struct function_text *f)
 {
 	const struct thing things[] = {
 		{ "engine", f->engine, CARD_BLOCK },
+		{ "copy of config space", f->copy, CONFIG_BYTES },
 		{ "UUID", f->uuid_at, UUID_BYTES },
 		{ "feature table", f->table, CARD_TABLE_HEADER },
 		{ "MSI-X table", f->msix_table,
@@ -187,6 +188,9 @@ static int check_places(struct line *l, const struct function_text *f)
 		rc = in_bar(l, f, &f->memory, 1, "memory");
 	if (rc == 0 && f->engine.bar >= 0 && f->engine.off % CARD_PAGE)
 		rc = line_wrong(l, "the engine begins at no page");
+	if (rc == 0 && f->copy.bar >= 0 && f->copy.off % CARD_PAGE)
+		rc = line_wrong(l,
+				"the copy of config space begins at no page");
 	for (unsigned i = 0; i < f->n_fills && rc == 0; i++) {
 		if (f->fill[i].line)
 			blame(l, f->fill[i].line);
@@ -255,6 +259,8 @@ static int choose_areas(struct line *l, struct function_text *f)
 		b->n_areas = 1;
 	}
 	rc = cut_place(l, f, &f->engine, CARD_BLOCK);
+	if (rc == 0)
+		rc = cut_place(l, f, &f->copy, CONFIG_BYTES);
 	if (rc == 0 && f->msix_vectors)
 		rc = cut_place(l, f, &f->msix_table,
 			       (uint64_t)f->msix_vectors * MSIX_ENTRY);

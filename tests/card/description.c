@@ -143,6 +143,11 @@ static int take_table(struct line *l, struct function_text *f)
 	return line_place(l, &f->table);
 }
 
+static int take_copy(struct line *l, struct function_text *f)
+{
+	return line_place(l, &f->copy);
+}
+
 static int take_memory(struct line *l, struct function_text *f)
 {
 	return line_place(l, &f->memory);
@@ -231,7 +236,7 @@ static const struct key {
 	{ "memory", take_memory }, { "uuid", take_uuid },
 	{ "fill", take_fill },	   { "config", take_config },
 	{ "cap", take_cap },	   { "ecap", take_ecap },
-	{ "broken", take_broken },
+	{ "broken", take_broken }, { "copy", take_copy },
 };
 
 static const struct key *key_of(const char *word)
@@ -258,6 +263,7 @@ static void function_init(struct function_text *f, unsigned line)
 		.table = nowhere,
 		.uuid_at = nowhere,
 		.memory = nowhere,
+		.copy = nowhere,
 	};
 	memcpy(f->uuid, uuid, sizeof(uuid));
 	image_put(&f->image, PCI_VENDOR_ID, 4, 0x502110ee, 0);

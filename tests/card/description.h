@@ -76,7 +76,7 @@ struct function_text {
 	unsigned msix_vectors;
 	unsigned flr_at; /* Device Control, if it has FLR; else 0 */
 	struct place msix_table, msix_pba;
-	struct place engine, table, uuid_at, memory;
+	struct place engine, table, uuid_at, memory, copy;
 	uint8_t uuid[16];
 };
 

@@ -154,39 +154,74 @@ static void access_block(struct function *f, uint32_t off, uint8_t *to,
 	}
 }
 
-/* How many of @n bytes at @off are of the same kind: registers, or not. */
-static uint32_t run_of(const struct place *engine, unsigned region,
-		       uint64_t off, uint32_t n, bool *registers)
+/* Config space once more, among the registers of a BAR. @off is that in it. */
+static void access_copy(struct function *f, uint32_t off, uint8_t *to,
+			const uint8_t *from, uint32_t n)
+{
+	if (to)
+		config_read(&f->config, off, to, n);
+	else if (from)
+		write_config(f, off, from, n);
+}
+
+/* What is not memory: where, how much, and what an access to it does. */
+struct block {
+	const struct place *at;
+	uint32_t size;
+	void (*access)(struct function *f, uint32_t off, uint8_t *to,
+		       const uint8_t *from, uint32_t n);
+};
+
+/* How many of @n bytes at @off are all of the block, or all not. */
+static uint32_t run_of(const struct block *b, unsigned region, uint64_t off,
+		       uint32_t n, bool *in)
 {
 	uint64_t end;
 
-	*registers = false;
-	if (engine->bar != (int)region)
+	*in = false;
+	if (b->at->bar != (int)region)
 		return n;
-	*registers = range_has(engine->off, CARD_BLOCK, off);
-	if (!*registers && off >= engine->off)
+	*in = range_has(b->at->off, b->size, off);
+	if (!*in && off >= b->at->off)
 		return n;
-	end = *registers ? engine->off + CARD_BLOCK : engine->off;
+	end = *in ? b->at->off + b->size : b->at->off;
 	return end - off < n ? (uint32_t)(end - off) : n;
+}
+
+/* As much of an access as one of them, or memory, can do. */
+static uint32_t access_run(struct function *f, unsigned region, uint64_t off,
+			   uint8_t *to, const uint8_t *from, uint32_t n)
+{
+	const struct block blocks[] = {
+		{ &f->text->engine, CARD_BLOCK, access_block },
+		{ &f->text->copy, CONFIG_BYTES, access_copy },
+	};
+	uint8_t *bytes;
+
+	for (unsigned i = 0; i < ARRAY_LEN(blocks); i++) {
+		const struct block *b = &blocks[i];
+		bool in;
+
+		n = run_of(b, region, off, n, &in);
+		if (!in)
+			continue;
+		b->access(f, (uint32_t)(off - b->at->off), to, from, n);
+		return n;
+	}
+	bytes = bars_at(&f->bars, region, off, n);
+	if (to)
+		memcpy(to, bytes, n);
+	else if (from)
+		memcpy(bytes, from, n);
+	return n;
 }
 
 static void access_bar(struct function *f, unsigned region, uint64_t off,
 		       uint8_t *to, const uint8_t *from, uint32_t n)
 {
-	const struct place *engine = &f->text->engine;
-	bool registers;
-
 	while (n) {
-		uint32_t run = run_of(engine, region, off, n, &registers);
-		uint8_t *bytes = bars_at(&f->bars, region, off, run);
+		uint32_t run = access_run(f, region, off, to, from, n);
 
-		if (registers)
-			access_block(f, (uint32_t)(off - engine->off), to, from,
-				     run);
-		else if (to)
-			memcpy(to, bytes, run);
-		else if (from)
-			memcpy(bytes, from, run);
 		off += run;
 		n -= run;
 		to = to ? to + run : NULL;

@@ -4,6 +4,8 @@
  *	bars fill FILE SIZE	a word in each 64 KiB
  *	bars check FILE SIZE	are they all there?
  *	bars testdev FILE KIND	count the writes of pci-testdev's tests
+ *	bars copy FILE OFFSET SIZE	its dwords, as they are
+ *	bars write FILE OFFSET VALUE [TIMES]	a dword
  *
  * FILE is /sys/bus/pci/devices/BDF/resourceN. KIND is "mmio" or "io": memory is
  * mapped, ports are read and written as that file.
@@ -145,23 +147,68 @@ static int testdev(int fd, const char *kind)
 	return 0;
 }
 
+/* -------- single registers -------- */
+
+static volatile uint32_t *registers(int fd, uint64_t offset, uint64_t size)
+{
+	return (volatile uint32_t *)(map(fd, offset + size) + offset);
+}
+
+static int copy(int fd, uint64_t offset, uint64_t size)
+{
+	volatile uint32_t *from = registers(fd, offset, size);
+
+	for (uint64_t i = 0; i < size / sizeof(*from); i++) {
+		uint32_t v = from[i];
+
+		if (fwrite(&v, sizeof(v), 1, stdout) != 1)
+			return 1;
+	}
+	return 0;
+}
+
+static int repeat(int fd, uint64_t offset, uint32_t v, uint64_t times)
+{
+	volatile uint32_t *to = registers(fd, offset, sizeof(v));
+
+	for (uint64_t i = 0; i < times; i++)
+		*to = v;
+	return 0;
+}
+
+static uint64_t number(const char *text)
+{
+	return strtoull(text, NULL, 0);
+}
+
+static int run(int fd, int n, char **word)
+{
+	const char *what = n ? word[1] : "";
+
+	if (n == 4 && strcmp(what, "testdev") == 0)
+		return testdev(fd, word[3]);
+	if (n == 4 && strcmp(what, "check") == 0)
+		return check(fd, number(word[3]));
+	if (n == 4 && strcmp(what, "fill") == 0)
+		return fill(fd, number(word[3]));
+	if (n == 5 && strcmp(what, "copy") == 0)
+		return copy(fd, number(word[3]), number(word[4]));
+	if (n >= 5 && strcmp(what, "write") == 0)
+		return repeat(fd, number(word[3]), (uint32_t)number(word[4]),
+			      n > 5 ? number(word[5]) : 1);
+	fprintf(stderr, "bars: see the beginning of bars.c\n");
+	return 2;
+}
+
 int main(int argc, char **argv)
 {
-	int fd;
+	int fd = argc < 3 ? -1 : open(argv[2], O_RDWR | O_SYNC);
 
-	if (argc != 4) {
-		fprintf(stderr,
-			"usage: bars fill|check|testdev FILE SIZE|KIND\n");
-		return 2;
-	}
-	fd = open(argv[2], O_RDWR | O_SYNC);
+	if (argc < 3)
+		return run(fd, 0, argv);
 	if (fd < 0) {
 		perror(argv[2]);
 		return 1;
 	}
-	if (strcmp(argv[1], "testdev") == 0)
-		return testdev(fd, argv[3]);
-	if (strcmp(argv[1], "check") == 0)
-		return check(fd, strtoull(argv[3], NULL, 0));
-	return fill(fd, strtoull(argv[3], NULL, 0));
+	return run(fd, argc, argv);
 }

@@ -342,6 +342,26 @@ static void registers_tell_about_the_card(void **state)
 	bench_close(&b);
 }
 
+/* As some graphics chips have it. */
+static void a_copy_of_config_space_is_config_space(void **state)
+{
+	struct bench b;
+
+	bench_open(&b, "function 0\nbar 0 mem32 64K\ncopy 0:0x8000\n"
+		       "cap pm at 0x40\n");
+	assert_int_equal(b.d.function[0].bar[0].n_areas, 2);
+	set(&b.f, CONFIG, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+	set(&b.f, 0, 0x8010, 4, 0x12345678);
+	assert_int_equal(get(&b.f, CONFIG, 0x10, 4), 0x12340000);
+	assert_int_equal(get(&b.f, 0, 0x8010, 4), 0x12340000);
+	/* across its edge */
+	set(&b.f, 0, 0x7ffe, 4, 0xffffffff);
+	assert_int_equal(get(&b.f, 0, 0x7ffe, 4), 0x10eeffff);
+	set(&b.f, 0, 0x8004, 2, 0);
+	assert_int_equal(get(&b.f, 0, 0x8004, 2), 0xffff);
+	bench_close(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -364,6 +384,7 @@ int main(void)
 		cmocka_unit_test(an_access_across_the_block_is_parted),
 		cmocka_unit_test(an_engine_in_the_middle_of_a_bar_is_found),
 		cmocka_unit_test(registers_tell_about_the_card),
+		cmocka_unit_test(a_copy_of_config_space_is_config_space),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
