@@ -13,6 +13,8 @@
  * (PIPE_BUF is larger); a terminal has room for it too. */
 enum { PIECE = 256 };
 
+#define NS_PER_MS UINT64_C(1000000)
+
 bool outfile_is_stream(const char *path)
 {
 	char target[16];
@@ -27,10 +29,15 @@ bool outfile_is_stream(const char *path)
 
 /* -------- streams -------- */
 
-static int write_piece(int fd, const char *text, size_t n)
+/* @end_ns: of our patience, sys_now_ns. */
+static int write_piece(int fd, const char *text, size_t n, uint64_t end_ns)
 {
-	int events = sys_poll(fd, EPOLLOUT, OUTFILE_PATIENCE_MS);
+	uint64_t now = sys_now_ns();
+	int events = 0;
 
+	if (now < end_ns)
+		events = sys_poll(fd, EPOLLOUT,
+				  (int)((end_ns - now) / NS_PER_MS) + 1);
 	if (events < 0)
 		return events;
 	if (events == 0)
@@ -40,8 +47,10 @@ static int write_piece(int fd, const char *text, size_t n)
 
 static int write_stream(int fd, const char *text, size_t n)
 {
+	uint64_t end = sys_now_ns() + OUTFILE_PATIENCE_MS * NS_PER_MS;
+
 	while (n > 0) {
-		int rc = write_piece(fd, text, n);
+		int rc = write_piece(fd, text, n, end);
 
 		if (rc < 0)
 			return rc;

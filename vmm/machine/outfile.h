@@ -4,8 +4,9 @@
  * time, which takes the place of the old one when it is complete: whoever reads
  * the name finds a whole document, never half of one. Anything else (a FIFO, a
  * terminal, /dev/stderr and other symbolic links, standard output as "-") is a
- * stream: each document is added to it. A reader who does not read does not
- * stop us for longer than OUTFILE_PATIENCE_MS.
+ * stream: each document is added to it. A reader who reads slowly, or not at
+ * all, stops us for OUTFILE_PATIENCE_MS and no longer; the rest of the document
+ * is then missing.
  */
 #ifndef MACHINE_OUTFILE_H
 #define MACHINE_OUTFILE_H
@@ -15,7 +16,7 @@
 
 #include "vmm/base/err.h"
 
-enum { OUTFILE_PATIENCE_MS = 1000, OUTFILE_PATH_MAX = 4096 };
+enum { OUTFILE_PATIENCE_MS = 2000, OUTFILE_PATH_MAX = 4096 };
 
 /* Could it be written, as far as one can tell beforehand? */
 int outfile_check(const char *path, struct err *e);

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -223,6 +224,45 @@ static void reader_who_does_not_read_is_not_waited_for(void **state)
 	fifo_remove(&f);
 }
 
+/* Four KiB every 300 ms: room comes each time before patience ends. */
+static void *read_slowly(void *arg)
+{
+	const int *fd = arg;
+	char buf[4096];
+
+	for (;;) {
+		ssize_t n = read(*fd, buf, sizeof(buf));
+
+		if (n == 0)
+			return NULL;
+		fake_advance_ns(UINT64_C(300000000));
+		usleep(1000);
+	}
+}
+
+static void slow_reader_is_not_waited_for_again_and_again(void **state)
+{
+	static char much[200000];
+	struct fifo f;
+	struct err e;
+	pthread_t thread;
+	int reader, writer;
+
+	fifo_make(&f);
+	reader = open(f.path, O_RDONLY | O_NONBLOCK);
+	/* the reader's end of the document is not the end */
+	writer = open(f.path, O_WRONLY);
+	assert_int_equal(fcntl(reader, F_SETFL, 0), 0);
+	assert_int_equal(pthread_create(&thread, NULL, read_slowly, &reader),
+			 0);
+	memset(much, 'x', sizeof(much) - 1);
+	assert_int_equal(put(f.path, much, &e), -EAGAIN);
+	close(writer);
+	pthread_join(thread, NULL);
+	close(reader);
+	fifo_remove(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -237,6 +277,7 @@ int main(void)
 		FAKE_TEST(fifo_that_nobody_reads_is_refused_at_once),
 		FAKE_TEST(fifo_gets_the_document),
 		FAKE_TEST(reader_who_does_not_read_is_not_waited_for),
+		FAKE_TEST(slow_reader_is_not_waited_for_again_and_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
