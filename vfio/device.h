@@ -75,6 +75,7 @@ struct vfio_options {
 	/* VFIO-OPEN-21: descriptors that a launcher opened; 0: none */
 	int fd, iommufd;
 	bool p2p; /* VFIO-DMA-13: the other functions' DMA reaches its BARs */
+	bool p2p_said;	/* on or off, by the operator */
 	bool low_power; /* VFIO-PM-04: in D3hot the host may cut its power */
 	enum vfio_rom_choice rom;
 	char rom_file[256];

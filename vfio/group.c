@@ -21,6 +21,7 @@
  */
 #include "vfio/group.h"
 
+#include <fcntl.h>
 #include <linux/vfio.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -342,11 +343,21 @@ static const struct vfio_iommu_ops group_ops = {
 	.close = group_iommu_close,
 };
 
-bool vfio_group_offered(void)
+static bool opens(const char *path)
 {
-	struct stat st;
+	int fd = sys_open(path, O_RDWR);
+	bool ok = fd >= 0 || fd == -EBUSY;
 
-	return sys_stat("/dev/vfio/vfio", &st) >= 0;
+	sys_close(&fd);
+	return ok;
+}
+
+bool vfio_group_offered(int number)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/dev/vfio/%d", number);
+	return number >= 0 && opens("/dev/vfio/vfio") && opens(path);
 }
 
 int vfio_group_iommu_open(int vm_fd, struct vfio_iommu **out, struct err *e)

@@ -15,7 +15,8 @@
  * created with the first group (VFIO-OPEN-13). *out is freed by ops->close. */
 int vfio_group_iommu_open(int vm_fd, struct vfio_iommu **out, struct err *e);
 
-/* Has this host that interface? Whether we may use it is another matter. */
-bool vfio_group_offered(void);
+/* Has this host that interface for group @number, and may we open both nodes?
+ * One that somebody else has open counts. */
+bool vfio_group_offered(int number);
 
 #endif

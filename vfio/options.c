@@ -18,6 +18,7 @@ static int set_allow_no_reset(struct vfio_options *o, const struct opt *p,
 
 static int set_p2p(struct vfio_options *o, const struct opt *p, struct err *e)
 {
+	o->p2p_said = true;
 	return opt_switch(p, &o->p2p, e);
 }
 

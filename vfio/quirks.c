@@ -82,8 +82,8 @@ void vfio_quirk_options(const struct vfio_function *f, struct vfio_options *o)
 	for (unsigned i = 0; i < ARRAY_LEN(self_quirks); i++) {
 		const struct self_quirk *q = &self_quirks[i];
 
-		if (o->p2p || f->vendor != q->vendor || f->device < q->first ||
-		    f->device > q->last)
+		if (o->p2p_said || f->vendor != q->vendor ||
+		    f->device < q->first || f->device > q->last)
 			continue;
 		log_info("vfio: %s: a SCSI processor: its programs need p2p=on",
 			 f->name);

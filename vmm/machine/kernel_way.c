@@ -130,8 +130,7 @@ static bool has_iommufd(const struct assignment *a)
 
 /* Containers take BARs on every kernel, iommufd on new ones only
  * (vfio/dmabuf.h), which shows once a function is open; VF tokens it takes
- * since Linux 6.17. Where there are no groups the functions are more important
- * than p2p=on. */
+ * since Linux 6.17. */
 static bool prefers_groups(const struct assignment *a)
 {
 	bool prefers = false;
@@ -143,15 +142,35 @@ static bool prefers_groups(const struct assignment *a)
 			prefers |= f->options.p2p ||
 				   f->options.vf_token[0] != '\0';
 	}
-	return prefers && vfio_group_offered();
+	return prefers;
+}
+
+/* Where there are no groups, or none that we may open, the functions are more
+ * important than p2p=on. */
+static bool has_groups(const struct assignment *a)
+{
+	for (unsigned i = 0; i < a->n; i++) {
+		const struct assigned *f = &a->function[i];
+
+		if (f->backend == CONFIG_VFIO &&
+		    !vfio_group_offered(f->function.group))
+			return false;
+	}
+	return true;
+}
+
+static bool takes_iommufd(const struct assignment *a)
+{
+	if (a->kernel == CONFIG_IOMMU_FD || has_descriptors(a))
+		return true;
+	return a->kernel == CONFIG_IOMMU_AUTO && has_iommufd(a) &&
+	       !(prefers_groups(a) && has_groups(a));
 }
 
 int kernel_way_open(struct assignment *a, struct vm *vm,
 		    struct vfio_iommu **out, struct err *e)
 {
-	bool fd = a->kernel == CONFIG_IOMMU_FD || has_descriptors(a) ||
-		  (a->kernel == CONFIG_IOMMU_AUTO && has_iommufd(a) &&
-		   !prefers_groups(a));
+	bool fd = takes_iommufd(a);
 	int given = a->iommufd;
 
 	log_info("vfio: through %s", fd ? "iommufd" : "containers and groups");

@@ -498,6 +498,17 @@ static void scsi_processors_reach_their_own_bars(void **state)
 	assert_false(wants_p2p(0x8086, 0x0012));
 }
 
+static void who_says_off_to_a_scsi_processor_means_it(void **state)
+{
+	struct vfio_function f = { .vendor = 0x1000, .device = 0x0012 };
+	struct vfio_options o;
+	struct err e = ERR_NONE;
+
+	assert_int_equal(vfio_options_parse(BDF ",p2p=off", &o, &e), 0);
+	vfio_quirk_options(&f, &o);
+	assert_false(o.p2p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest both[] = {
@@ -519,6 +530,7 @@ int main(void)
 	const struct CMUnitTest kernel_only[] = {
 		FAKE_TEST(addresses_that_the_iommu_reserves_are_not_fatal),
 		FAKE_TEST(scsi_processors_reach_their_own_bars),
+		FAKE_TEST(who_says_off_to_a_scsi_processor_means_it),
 	};
 	const struct CMUnitTest iommufd_only[] = {
 		FAKE_TEST(addresses_that_the_iommu_reserves_are_not_fatal),

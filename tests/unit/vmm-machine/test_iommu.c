@@ -135,6 +135,36 @@ static void p2p_makes_auto_take_groups_where_they_are(void **state)
 	card_options = "";
 }
 
+static void p2p_takes_no_groups_that_may_not_be_opened(void **state)
+{
+	two_functions();
+	fake_iommufd();
+	card_options = ",p2p";
+	fake_fail_call("open /dev/vfio/13", 0, EACCES);
+	expect(CONFIG_IOMMU_AUTO, BY_IOMMUFD);
+	fake_fail_none();
+	fake_fail_call("open /dev/vfio/vfio", 0, EACCES);
+	expect(CONFIG_IOMMU_AUTO, BY_IOMMUFD);
+	fake_fail_none();
+	expect(CONFIG_IOMMU_AUTO, BY_GROUP);
+	card_options = "";
+}
+
+/* The sentence is then that of the group: who else has it. */
+static void p2p_takes_groups_that_are_in_use(void **state)
+{
+	struct err e = ERR_NONE;
+
+	two_functions();
+	fake_iommufd();
+	card_options = ",p2p";
+	fake_fail_call("open /dev/vfio/13", 0, EBUSY);
+	assert_int_equal(assign(CONFIG_IOMMU_AUTO, &e), -EBUSY);
+	assert_non_null(strstr(e.text, "another process holds the group"));
+	host_close(&host);
+	card_options = "";
+}
+
 /* VFIO-OPEN-15: most kernels take VF tokens with groups only */
 static void a_vf_token_makes_auto_take_groups_where_they_are(void **state)
 {
@@ -200,6 +230,8 @@ int main(void)
 		FAKE_TEST(auto_takes_groups_where_iommufd_may_not_be_opened),
 		FAKE_TEST(one_function_without_node_decides_for_all),
 		FAKE_TEST(p2p_makes_auto_take_groups_where_they_are),
+		FAKE_TEST(p2p_takes_no_groups_that_may_not_be_opened),
+		FAKE_TEST(p2p_takes_groups_that_are_in_use),
 		FAKE_TEST(a_vf_token_makes_auto_take_groups_where_they_are),
 		FAKE_TEST(what_is_asked_for_is_taken),
 		FAKE_TEST(what_is_asked_for_and_not_there_is_an_error),
