@@ -78,13 +78,23 @@ static bool group_is_proof(const struct vfio_groups *g, const char *bdf,
 	return vfio_is_vfio_driver(driver);
 }
 
+/* A segment has 16 bits in the answer, and more in Linux: VMD's begin at
+ * 0x10000. All of a bus are in one, that of @name, who asked. */
+static unsigned long domain_of(const char *name, uint16_t segment)
+{
+	unsigned long domain = strtoul(name, NULL, 16);
+
+	return (uint16_t)domain == segment ? domain : segment;
+}
+
 /* Which of the two numbers an entry holds, only the flag says. */
-static void take(const struct vfio_groups *g, uint32_t flags,
+static void take(const char *name, const struct vfio_groups *g, uint32_t flags,
 		 const struct vfio_pci_dependent_device *from,
 		 struct vfio_hit *to)
 {
-	snprintf(to->bdf, sizeof(to->bdf), "%04x:%02x:%02x.%x", from->segment,
-		 from->bus, (unsigned)PCI_SLOT(from->devfn),
+	snprintf(to->bdf, sizeof(to->bdf), "%04lx:%02x:%02x.%x",
+		 domain_of(name, from->segment), from->bus,
+		 (unsigned)PCI_SLOT(from->devfn),
 		 (unsigned)PCI_FUNC(from->devfn));
 	if (flags & VFIO_PCI_HOT_RESET_FLAG_DEV_ID)
 		to->ours = from->devid != (uint32_t)VFIO_PCI_DEVID_NOT_OWNED;
@@ -92,8 +102,8 @@ static void take(const struct vfio_groups *g, uint32_t flags,
 		to->ours = group_is_proof(g, to->bdf, from->group_id);
 }
 
-int vfio_hot_ask(int fd, const struct vfio_groups *g, struct vfio_hot_set *out,
-		 struct err *e)
+int vfio_hot_ask(int fd, const char *name, const struct vfio_groups *g,
+		 struct vfio_hot_set *out, struct err *e)
 {
 	struct vfio_pci_hot_reset_info *i;
 	int rc = ask(fd, &i, e);
@@ -102,7 +112,7 @@ int vfio_hot_ask(int fd, const struct vfio_groups *g, struct vfio_hot_set *out,
 		return rc;
 	out->n = i->count;
 	for (unsigned n = 0; n < i->count; n++)
-		take(g, i->flags, &i->devices[n], &out->hit[n]);
+		take(name, g, i->flags, &i->devices[n], &out->hit[n]);
 	free(i);
 	return 0;
 }

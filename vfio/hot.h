@@ -11,10 +11,11 @@
 
 #include "vfio/vfio.h"
 
-/* Which functions a hot reset of the device fd @fd hits. @g NULL: it was not
- * opened through a group. -ENODEV: neither bus nor slot can be reset. */
-int vfio_hot_ask(int fd, const struct vfio_groups *g, struct vfio_hot_set *out,
-		 struct err *e);
+/* Which functions a hot reset of the device fd @fd, that of the function @name,
+ * hits. @g NULL: it was not opened through a group. -ENODEV: neither bus nor
+ * slot can be reset. */
+int vfio_hot_ask(int fd, const char *name, const struct vfio_groups *g,
+		 struct vfio_hot_set *out, struct err *e);
 /* Do it. -EBUSY, -EAGAIN: something is in the way right now. */
 int vfio_hot_reset(int fd, const struct vfio_groups *g, struct err *e);
 

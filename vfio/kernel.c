@@ -228,7 +228,7 @@ static int kernel_hot_set(struct vfio_dev *d, struct vfio_hot_set *out,
 {
 	struct kernel_dev *k = kernel_of(d);
 
-	return vfio_hot_ask(k->fd, k->groups, out, e);
+	return vfio_hot_ask(k->fd, k->dev.name, k->groups, out, e);
 }
 
 static int kernel_hot_reset(struct vfio_dev *d, struct err *e)

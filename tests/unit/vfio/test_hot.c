@@ -52,6 +52,27 @@ static void ask(struct scene *s)
 	MUST(s->dev->ops->hot_set(s->dev, &s->set, &why));
 }
 
+/* The kernel's answer has 16 bits for it (VMD). */
+static void a_wide_domain_is_completed(void **state)
+{
+	struct fake_pci p = plain_function;
+	struct scene s;
+
+	memset(&s, 0, sizeof(s));
+	p.bdf = "10000:01:00.0";
+	fake_pci_add(&p);
+	p.bdf = "10000:01:00.1";
+	fake_pci_add(&p);
+	bench_vm(&s.b);
+	MUST(s.b.iommu->ops->attach(s.b.iommu, WANT("10000:01:00.0"), &s.dev,
+				    &why));
+	ask(&s);
+	assert_int_equal(s.set.n, 2);
+	assert_true(is_ours(&s, "10000:01:00.0"));
+	assert_int_equal(is_ours(&s, "10000:01:00.1"), true);
+	scene_close(&s);
+}
+
 /* VFIO-RST-08: group IDs or device IDs, as the kernel says */
 static void the_set_is_all_of_the_bus(void **state)
 {
@@ -204,6 +225,7 @@ static void what_is_not_ours_is_said(void **state)
 
 static const struct CMUnitTest tests[] = {
 	FAKE_TEST(the_set_is_all_of_the_bus),
+	FAKE_TEST(a_wide_domain_is_completed),
 	FAKE_TEST(a_list_that_grows_is_asked_for_again),
 	FAKE_TEST(a_whole_bus_fits),
 	FAKE_TEST(a_bus_without_reset_has_no_set),
