@@ -157,9 +157,21 @@ static void gone(struct vfio_dev_listener *l, const char *why)
 	pthread_mutex_unlock(&d->pci.lock);
 }
 
+/* A vCPU may have the lock for long, or nearly always; signals and the time
+ * limit do not wait for that. */
+static bool lock_now(struct vfio_device *d)
+{
+	if (pthread_mutex_trylock(&d->pci.lock) == 0)
+		return true;
+	(void)sys_timerfd_arm(d->look_fd, LOCKED_NS);
+	return false;
+}
+
 static void reset_after_error(struct vfio_device *d)
 {
-	pthread_mutex_lock(&d->pci.lock);
+	d->error_waits = !lock_now(d);
+	if (d->error_waits)
+		return;
 	if (!d->reset.busy && d->health != VFIO_LOST)
 		give_up(d, "the function reported an uncorrectable error");
 	pthread_mutex_unlock(&d->pci.lock);
@@ -237,18 +249,16 @@ static int watch(struct vfio_device *d, unsigned index, int *fd,
 	return loop_add(&d->vm->loop, w, EPOLLIN, e);
 }
 
-/* A server's end is heard of, so only the kernel's functions need this. A vCPU
- * may have the lock for long, or nearly always; signals and the time limit do
- * not wait for that. */
+/* A server's end is heard of, so only the kernel's functions are looked at. */
 static void look(struct loop_fd *f, uint32_t events)
 {
 	struct vfio_device *d = container_of(f, struct vfio_device, look_timer);
 	bool alive;
 
-	if (pthread_mutex_trylock(&d->pci.lock) != 0) {
-		(void)sys_timerfd_arm(f->fd, LOCKED_NS);
+	if (d->error_waits)
+		reset_after_error(d);
+	if (d->error_waits || d->dev->raw || !lock_now(d))
 		return;
-	}
 	if (!d->reset.busy && d->health == VFIO_OK && !answers(d))
 		vfio_suspect(d);
 	alive = d->reset.busy || vfio_alive(d);
@@ -260,15 +270,15 @@ static int start_looking(struct vfio_device *d, struct err *e)
 {
 	int rc;
 
-	if (d->dev->raw || (d->opt.on_error != VFIO_ON_ERROR_STOP &&
-			    d->opt.on_error != VFIO_ON_ERROR_RESET))
+	if (d->opt.on_error != VFIO_ON_ERROR_STOP &&
+	    d->opt.on_error != VFIO_ON_ERROR_RESET)
 		return 0;
 	d->look_fd = sys_timerfd();
 	if (d->look_fd < 0)
 		return err_sys(e, d->look_fd, "no timer");
 	d->look_timer = (struct loop_fd){ .handler = look, .fd = d->look_fd };
 	rc = loop_add(&d->vm->loop, &d->look_timer, EPOLLIN, e);
-	if (rc < 0)
+	if (rc < 0 || d->dev->raw)
 		return rc;
 	rc = sys_timerfd_arm(d->look_fd, LOOK_NS);
 	return rc < 0 ? err_sys(e, rc, "no timer") : 0;

@@ -202,6 +202,7 @@ struct vfio_device {
 	unsigned recoveries; /* by on-error=reset, since: */
 	uint64_t recovering_since;
 	struct loop_fd look_timer; /* on-error=stop and reset */
+	bool error_waits;	   /* reported, and its lock was taken */
 	int look_fd;
 	struct log_limit access_limit, req_limit, reset_limit, error_limit;
 	struct log_limit peer_limit, power_limit;

@@ -5,8 +5,8 @@
  * the name finds a whole document, never half of one. Anything else (a FIFO, a
  * terminal, /dev/stderr and other symbolic links, standard output as "-") is a
  * stream: each document is added to it. A reader who reads slowly, or not at
- * all, stops us for OUTFILE_PATIENCE_MS and no longer; the rest of the document
- * is then missing.
+ * all, stops us for OUTFILE_PATIENCE_MS and no longer, which is less than the
+ * time limit's last words have; the rest of the document is then missing.
  */
 #ifndef MACHINE_OUTFILE_H
 #define MACHINE_OUTFILE_H
@@ -16,7 +16,7 @@
 
 #include "vmm/base/err.h"
 
-enum { OUTFILE_PATIENCE_MS = 2000, OUTFILE_PATH_MAX = 4096 };
+enum { OUTFILE_PATIENCE_MS = 1500, OUTFILE_PATH_MAX = 4096 };
 
 /* Could it be written, as far as one can tell beforehand? */
 int outfile_check(const char *path, struct err *e);

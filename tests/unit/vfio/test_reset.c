@@ -745,6 +745,35 @@ static void looking_does_not_wait_for_a_vcpu(void **state)
 	bench_close(&b);
 }
 
+static void a_reset_after_an_error_does_not_wait_for_a_vcpu(void **state)
+{
+	unsigned resets;
+	struct bench b;
+	uint64_t at;
+
+	open_resetting(&b);
+	at = bar_at(&b, 0);
+	resets = fake_pci_resets(BDF);
+	pthread_mutex_lock(&b.dev->pci.lock);
+	fake_trace_clear();
+	assert_true(fake_pci_interrupt(BDF, VFIO_PCI_ERR_IRQ_INDEX, 0));
+	alarm(10);
+	bench_loop(&b);
+	alarm(0);
+	assert_int_equal(fake_trace_count("timerfd_arm ns=50000000"), 1);
+	b.dev->look_timer.handler(&b.dev->look_timer, EPOLLIN);
+	assert_int_equal(fake_trace_count("timerfd_arm ns=50000000"), 2);
+	assert_false(b.dev->reset.busy);
+	pthread_mutex_unlock(&b.dev->pci.lock);
+	fake_resets_hold(true);
+	b.dev->look_timer.handler(&b.dev->look_timer, EPOLLIN);
+	assert_true(b.dev->reset.busy);
+	fake_resets_hold(false);
+	check_recovered(&b, at);
+	assert_int_equal(fake_pci_resets(BDF), resets + 1);
+	bench_close(&b);
+}
+
 /* VFIO-ERR-02, VFIO-IRQ-05, VFIO-ERR-05 */
 static void on_request_report_only_says_so(void **state)
 {
@@ -799,6 +828,7 @@ static const struct CMUnitTest kernel_only[] = {
 	FAKE_TEST(a_silent_function_is_reset),
 	FAKE_TEST(whoever_wants_to_stop_is_told_without_an_access),
 	FAKE_TEST(looking_does_not_wait_for_a_vcpu),
+	FAKE_TEST(a_reset_after_an_error_does_not_wait_for_a_vcpu),
 };
 
 /* VFIO-VU-01 */

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -114,6 +115,46 @@ static void last_words_have_an_end(void **state)
 	assert_int_equal(WEXITSTATUS(status), STATUS_TIMEOUT);
 }
 
+/* On its thread: no further one for this user. */
+static void allow_no_threads(struct deadline *d)
+{
+	const struct rlimit none = { 0, 0 };
+
+	if (geteuid() == 0 && setuid(65534) != 0)
+		_exit(2);
+	if (setrlimit(RLIMIT_NPROC, &none) != 0)
+		_exit(3);
+}
+
+static void without_a_thread_for_them_words_are_few(void **state)
+{
+	struct deadline d = { .expired = allow_no_threads,
+			      .last_words = speak_for_ever };
+	struct err e = ERR_NONE;
+	char said[128] = "";
+	int status, end[2];
+	pid_t child;
+
+	assert_int_equal(pipe(end), 0);
+	child = fork();
+	if (child == 0) {
+		fake_advance_ns(UINT64_MAX - UINT64_C(60000000000));
+		alarm(10);
+		if (dup2(end[1], STDERR_FILENO) >= 0 &&
+		    deadline_start(&d, 1, &e) == 0)
+			sleep(20);
+		_exit(1);
+	}
+	close(end[1]);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), STATUS_TIMEOUT);
+	assert_true(read(end[0], said, sizeof(said) - 1) > 0);
+	assert_string_equal(said, "minivmm: the time limit passed, and there "
+				  "is no thread left to say more\n");
+	close(end[0]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -122,6 +163,7 @@ int main(void)
 		cmocka_unit_test(expiry_calls_once_then_stops_cleanly),
 		cmocka_unit_test(signals_are_left_to_main),
 		cmocka_unit_test(last_words_have_an_end),
+		cmocka_unit_test(without_a_thread_for_them_words_are_few),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
