@@ -128,6 +128,8 @@ static int set_routes(struct msi *m, unsigned n, struct err *e)
 			return rc;
 		}
 	}
+	if (m->ops->changes && irq_is_dirty(m->irq))
+		m->ops->changes(m);
 	rc = irq_commit(m->irq, e);
 	for (unsigned i = 0; rc >= 0 && i < n; i++) {
 		if (refused[i]) {

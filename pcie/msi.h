@@ -22,6 +22,9 @@ struct msi_ops {
 	int (*start)(struct msi *m, unsigned n, const int *fds, struct err *e);
 	/* Before the routes go. */
 	void (*stop)(struct msi *m);
+	/* KVM is about to get another message, by the guest's wish: may take a
+	 * moment, if that comes too often. NULL: never does. */
+	void (*changes)(struct msi *m);
 };
 
 struct msi {

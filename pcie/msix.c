@@ -221,6 +221,8 @@ static void reconcile(struct msix *x, unsigned first, unsigned n)
 		else
 			vector_mask(x, i);
 	}
+	if (x->ops->changes && irq_is_dirty(x->irq))
+		x->ops->changes(x);
 	if (irq_commit(x->irq, &e) < 0)
 		warn(x, "routes are not in KVM's table", &e);
 	else

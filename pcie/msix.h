@@ -36,6 +36,9 @@ struct msix_ops {
 		       const int *fds, struct err *e);
 	/* Enable went 1 -> 0, or reset: take the source out of MSI-X mode. */
 	void (*stop)(struct msix *x);
+	/* KVM is about to get other messages, by the guest's wish: may take a
+	 * moment, if that comes too often. NULL: never does. */
+	void (*changes)(struct msix *x);
 };
 
 struct msix_vector {

@@ -188,7 +188,7 @@ struct vfio_device {
 	struct vfio_shortcuts shortcuts;
 
 	struct vfio_reset reset;
-	struct vfio_throttle throttle;
+	struct vfio_throttle throttle, messages;
 	struct vfio_dev_listener listener; /* health.c */
 	/* The host may have cut its power (power.c): config space as it was
 	 * then. */
@@ -326,6 +326,8 @@ void vfio_irqs_close(struct vfio_device *d); /* safe half-built */
 /* The guest wants something that costs the host much: may take 10 ms. Lock
  * held. */
 void vfio_costly(struct vfio_device *d);
+/* It gives KVM another message: may take a millisecond. Lock held. */
+void vfio_message_changes(struct vfio_device *d);
 
 /* -------- power.c -------- */
 

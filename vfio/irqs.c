@@ -151,9 +151,15 @@ static void source_msi_stop(struct msi *m)
 	vfio_irqs_rearm(d);
 }
 
+static void source_msi_changes(struct msi *m)
+{
+	vfio_message_changes(vfio_of(m->dev));
+}
+
 static const struct msi_ops vfio_msi_ops = {
 	.start = source_msi_start,
 	.stop = source_msi_stop,
+	.changes = source_msi_changes,
 };
 
 /* -------- MSI-X -------- */
@@ -293,10 +299,16 @@ static void source_msix_stop(struct msix *x)
 	vfio_irqs_rearm(d);
 }
 
+static void source_msix_changes(struct msix *x)
+{
+	vfio_message_changes(vfio_of(x->dev));
+}
+
 static const struct msix_ops vfio_msix_ops = {
 	.start = source_msix_start,
 	.vectors = source_msix_vectors,
 	.stop = source_msix_stop,
+	.changes = source_msix_changes,
 };
 
 /* -------- life -------- */

@@ -191,6 +191,16 @@ int irq_commit(struct irq *q, struct err *e)
 	return rc;
 }
 
+bool irq_is_dirty(struct irq *q)
+{
+	bool dirty;
+
+	pthread_mutex_lock(&q->lock);
+	dirty = q->dirty;
+	pthread_mutex_unlock(&q->lock);
+	return dirty;
+}
+
 /* -------- lines -------- */
 
 int irq_line_set(struct irq *q, unsigned gsi, int level)

@@ -73,6 +73,9 @@ void irq_close(struct irq *q); /* safe on a zeroed one, and twice */
 /* Commit what msi_route_* changed; no call to KVM if nothing did. */
 int irq_commit(struct irq *q, struct err *e);
 
+/* Would it call? Another device's change counts as well. */
+bool irq_is_dirty(struct irq *q);
+
 /* Would KVM take it? On x86: address 0xfee....., upper half as the x2APIC mode
  * in use allows, see arch_msi_valid. */
 bool irq_msg_valid(const struct msi_msg *m);

@@ -259,6 +259,67 @@ static void floods_that_cost_the_host_are_slowed(void **state)
 	}
 }
 
+static void other_msi_message(struct bench *b, unsigned k)
+{
+	cfg_write(b, MSI + PCI_MSI_DATA_64, 2, 0x4000 | (k & 0xff));
+}
+
+static void other_msix_message(struct bench *b, unsigned k)
+{
+	bus_write(&b->vm.mmio, bar_at(b, 0) + 0x2008, 4, 0x4000 | (k & 0xff));
+}
+
+static void same_msix_message(struct bench *b, unsigned k)
+{
+	bus_write(&b->vm.mmio, bar_at(b, 0) + 0x2008, 4, 0x4000);
+}
+
+/* VFIO-ERR-07: 2048 vectors and their moves are free, and so is what changes
+ * nothing. */
+static void a_flood_of_messages_is_slowed(void **state)
+{
+	static const struct {
+		const char *name;
+		unsigned enable, bit;
+		void (*step)(struct bench *b, unsigned k);
+		bool slow;
+	} floods[] = {
+		{ "MSI", MSI + 2, PCI_MSI_FLAGS_ENABLE, other_msi_message,
+		  true },
+		{ "MSI-X", MSIX + 2, PCI_MSIX_FLAGS_ENABLE, other_msix_message,
+		  true },
+		{ "the same", MSIX + 2, PCI_MSIX_FLAGS_ENABLE,
+		  same_msix_message, false },
+	};
+
+	for (unsigned i = 0; i < ARRAY_LEN(floods); i++) {
+		uint64_t start, took;
+		struct bench b;
+
+		print_message("%s\n", floods[i].name);
+		fake_reset();
+		bench_open(&b, &plain_function);
+		decode_on(&b);
+		cfg_write(&b, MSI + PCI_MSI_ADDRESS_LO, 4, 0xfee00000);
+		bus_write(&b.vm.mmio, bar_at(&b, 0) + 0x2000, 8, 0xfee00000);
+		bus_write(&b.vm.mmio, bar_at(&b, 0) + 0x2008, 8, 0x4000);
+		cfg_write(&b, floods[i].enable, 2, floods[i].bit);
+		b.dev->messages.used = 0;
+		start = sys_now_ns();
+		for (unsigned k = 1; k <= 4096; k++)
+			floods[i].step(&b, k);
+		assert_int_equal(b.dev->messages.used > 2000, floods[i].slow);
+		/* from here on, as if that had taken no time */
+		b.dev->messages.used = floods[i].slow ? 4096 : 0;
+		b.dev->messages.since = start = sys_now_ns();
+		for (unsigned k = 1; k <= 100; k++)
+			floods[i].step(&b, k);
+		took = sys_now_ns() - start;
+		assert_int_equal(took >= 90 * 1000 * 1000, floods[i].slow);
+		bench_close(&b);
+	}
+}
+
 /* VFIO-ERR-05 */
 static void a_million_bad_accesses_are_a_few_lines(void **state)
 {
@@ -281,6 +342,7 @@ static void a_million_bad_accesses_are_a_few_lines(void **state)
 static const struct CMUnitTest both[] = {
 	FAKE_TEST(floods_leave_a_function_that_recovers),
 	FAKE_TEST(floods_that_cost_the_host_are_slowed),
+	FAKE_TEST(a_flood_of_messages_is_slowed),
 };
 
 static const struct CMUnitTest kernel_only[] = {
