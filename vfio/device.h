@@ -125,8 +125,12 @@ bool vfio_device_withdraw(struct vfio_device *d, gpa_t gpa);
 /* What a platform reset does to every function of @i: interrupts, pages and
  * decode off, a reset that is not left out even if the function seems
  * untouched, and all its registers as they were at open, BARs at 0. All are
- * tried; the sentence is about the first that could not be reset, which is
- * quiet all the same. Main thread; no vCPU runs. */
-int vfio_reset_all(struct vfio_iommu *i, struct err *e);
+ * tried; a sentence is about the first that could not be reset, which is quiet
+ * all the same. Main thread; no vCPU runs. Each step waits for the resets that
+ * go on when it is called: let them end first. */
+int vfio_reset_all_begin(struct vfio_iommu *i, struct err *e);
+int vfio_reset_all_end(struct vfio_iommu *i, struct err *e);
+/* Is any function being reset? */
+bool vfio_resets_last(struct vfio_iommu *i);
 
 #endif

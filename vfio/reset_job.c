@@ -437,12 +437,28 @@ static int for_all(struct vfio_iommu *i, int first,
 	return first;
 }
 
-int vfio_reset_all(struct vfio_iommu *i, struct err *e)
+int vfio_reset_all_begin(struct vfio_iommu *i, struct err *e)
 {
 	int rc;
 
 	vfio_resets_end(i);
 	rc = for_all(i, 0, begin_platform, e);
-	rc = for_all(i, rc, start_platform, e);
-	return for_all(i, rc, vfio_reset_await, e);
+	return for_all(i, rc, start_platform, e);
+}
+
+bool vfio_resets_last(struct vfio_iommu *i)
+{
+	bool any = false;
+
+	for (struct vfio_device *d = i->devices; d && !any; d = d->next) {
+		pthread_mutex_lock(&d->pci.lock);
+		any = d->reset.busy;
+		pthread_mutex_unlock(&d->pci.lock);
+	}
+	return any;
+}
+
+int vfio_reset_all_end(struct vfio_iommu *i, struct err *e)
+{
+	return for_all(i, 0, vfio_reset_await, e);
 }

@@ -243,21 +243,40 @@ bool assignment_withdraw(struct assignment *a, gpa_t gpa)
 	return found;
 }
 
-int assignment_reset(struct assignment *a, struct err *e)
+/* @first: what went wrong before. Returns that, or what does first here. */
+static int for_all(struct assignment *a, int first,
+		   int (*step)(struct vfio_iommu *i, struct err *e),
+		   struct err *e)
 {
-	int first = 0;
-
 	for (unsigned b = 0; b < CONFIG_BACKENDS; b++) {
 		struct err scratch = ERR_NONE;
 		int rc = 0;
 
 		if (a->iommu[b])
-			rc = vfio_reset_all(a->iommu[b],
-					    first < 0 ? &scratch : e);
+			rc = step(a->iommu[b], first < 0 ? &scratch : e);
 		if (rc < 0 && first == 0)
 			first = err_in(e, rc, "vfio");
 	}
 	return first;
+}
+
+int assignment_reset_begin(struct assignment *a, struct err *e)
+{
+	return for_all(a, 0, vfio_reset_all_begin, e);
+}
+
+int assignment_reset_end(struct assignment *a, int begun, struct err *e)
+{
+	return for_all(a, begun, vfio_reset_all_end, e);
+}
+
+bool assignment_is_resetting(struct assignment *a)
+{
+	bool any = false;
+
+	for (unsigned b = 0; b < CONFIG_BACKENDS; b++)
+		any |= a->iommu[b] && vfio_resets_last(a->iommu[b]);
+	return any;
 }
 
 void assignment_close_functions(struct assignment *a)

@@ -60,9 +60,13 @@ void assignment_plug(struct assignment *a);
 int assignment_wire(struct assignment *a, struct err *e);
 /* As struct vm's withdraw. */
 bool assignment_withdraw(struct assignment *a, gpa_t gpa);
-/* What a platform reset does to every function: vfio_reset_all. The ports and
- * the addresses of BARs are left to the caller. Main thread, no vCPU runs. */
-int assignment_reset(struct assignment *a, struct err *e);
+/* What a platform reset does to every function, in two steps that wait for
+ * nobody if none is being reset: vfio_reset_all_begin. @begun: what the first
+ * one returned, with the same @e. The ports and the addresses of BARs are left
+ * to the caller. Main thread, no vCPU runs. */
+int assignment_reset_begin(struct assignment *a, struct err *e);
+int assignment_reset_end(struct assignment *a, int begun, struct err *e);
+bool assignment_is_resetting(struct assignment *a);
 /* Functions first, the ports they hang from next; RAM stays mapped for DMA
  * until every function is closed, that is, reset (VFIO-DMA-11), and goes with
  * the address spaces at the end. Safe half-built and twice. */

@@ -23,6 +23,7 @@ enum {
 	REBOOT_QUICK_MS = 1000, /* the guest ran for less */
 	REBOOT_FREE = 10,
 	REBOOT_PAUSE_MS = 1000,
+	RESET_LOOK_MS = 5,
 	NS_PER_MS = 1000000,
 };
 
@@ -42,23 +43,48 @@ static void announce(struct machine *m)
 			 "restart waits a second");
 }
 
-/* One that cannot be reset is quiet all the same, with bus mastering off; what
- * becomes of it then is the next kernel's to see. */
-static void reset_functions(struct machine *m)
+/* A dead function can take a minute, and somebody may not want to wait. */
+static int await_functions(struct machine *m, struct err *e)
 {
-	struct err e = ERR_NONE;
+	int rc = 0;
 
-	if (assignment_reset(&m->assignment, &e) < 0)
-		log_warn("%s; the guest restarts without that reset", e.text);
+	while (rc == 0 && !vm_stopping(&m->vm) &&
+	       assignment_is_resetting(&m->assignment))
+		rc = loop_run_for(&m->vm.loop, RESET_LOOK_MS, e);
+	return rc;
 }
 
+/* One that cannot be reset is quiet all the same, with bus mastering off; what
+ * becomes of it then is the next kernel's to see. */
+static int reset_functions(struct machine *m, struct err *e)
+{
+	struct err why = ERR_NONE;
+	int rc = await_functions(m, e), first;
+
+	if (rc < 0 || vm_stopping(&m->vm))
+		return rc;
+	first = assignment_reset_begin(&m->assignment, &why);
+	rc = await_functions(m, e);
+	if (rc < 0 || vm_stopping(&m->vm))
+		return rc;
+	if (assignment_reset_end(&m->assignment, first, &why) < 0)
+		log_warn("%s; the guest restarts without that reset", why.text);
+	return 0;
+}
+
+/* The loop runs while functions are reset: what it has for these devices must
+ * find them reset. */
 static int reset_devices(struct machine *m, struct err *e)
 {
-	reset_functions(m);
-	pci_host_reset(&m->host);
+	int rc;
+
 	uart16550_reset(&m->uart);
 	rtc_reset(&m->rtc);
 	legacy_reset(&m->legacy);
+	rc = reset_functions(m, e);
+	if (rc < 0 || vm_stopping(&m->vm))
+		return rc;
+	pci_host_reset(&m->host);
 	return pci_host_assign(&m->host, e);
 }
 
@@ -77,7 +103,7 @@ int reboot_machine(struct machine *m, struct err *e)
 	rc = vm_recall_irqchip(&m->vm, e);
 	if (rc == 0)
 		rc = reset_devices(m, e);
-	if (rc == 0)
+	if (rc == 0 && !vm_stopping(&m->vm))
 		rc = let_others_work(m, e);
 	if (rc < 0 || vm_stopping(&m->vm))
 		return rc;

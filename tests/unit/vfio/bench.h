@@ -221,6 +221,16 @@ static inline void bench_reset(struct bench *b)
 	(void)vfio_reset_await(b->dev, NULL);
 }
 
+/* Of all of the machine, waited for. */
+static inline int bench_reset_all(struct vfio_iommu *i, struct err *e)
+{
+	struct err scratch = ERR_NONE;
+	int rc = vfio_reset_all_begin(i, e);
+	int then = vfio_reset_all_end(i, rc < 0 ? &scratch : e);
+
+	return rc < 0 ? rc : then;
+}
+
 static inline void bench_port_write(struct bench *b, uint32_t v)
 {
 	pci_config_write(&b->port.dev, PCI_BRIDGE_CONTROL, 2, v);

@@ -234,12 +234,12 @@ static void a_platform_reset_is_never_left_out(void **state)
 	for (unsigned i = 0; i < 2; i++) {
 		unsigned resets = fake_pci_resets(BDF);
 
-		assert_int_equal(vfio_reset_all(b.iommu, &e), 0);
+		assert_int_equal(bench_reset_all(b.iommu, &e), 0);
 		assert_int_equal(fake_pci_resets(BDF), resets + 1);
 		check_like_new(&b);
 	}
 	fake_pci_gone(BDF, FAKE_EIO);
-	assert_true(vfio_reset_all(b.iommu, &e) < 0);
+	assert_true(bench_reset_all(b.iommu, &e) < 0);
 	assert_true(bench_says(&e, ": "));
 	bench_close(&b);
 }
@@ -265,7 +265,7 @@ static void a_platform_reset_is_for_suspects_too(void **state)
 		vfio_suspect(b.dev);
 		fake_advance_ns(200 * 1000 * 1000);
 		fake_fail_call("pread device " BDF " region=7 off=0 ", 1, EIO);
-		assert_int_equal(vfio_reset_all(b.iommu, &e), 0);
+		assert_int_equal(bench_reset_all(b.iommu, &e), 0);
 		assert_int_equal(b.dev->health, VFIO_OK);
 		assert_int_equal(
 			counter_get(&b.dev->resets[VFIO_RESET_PLATFORM].done),

@@ -417,7 +417,7 @@ static void a_foreign_sibling_is_never_hit(void **state)
 	fake_pci_add(&p);
 	bench_open(&b, &plain_function);
 	decode_on(&b);
-	assert_int_equal(vfio_reset_all(b.iommu, &e), 0);
+	assert_int_equal(bench_reset_all(b.iommu, &e), 0);
 	bench_port_write(&b, PCI_BRIDGE_CTL_BUS_RESET);
 	bench_port_write(&b, 0);
 	assert_int_equal(hot_resets(), 0);
@@ -434,14 +434,14 @@ static void a_machine_reset_takes_the_bus(void **state)
 	use(&s, s.b.pci);
 	use(&s, s.pci);
 	fake_trace_clear();
-	assert_int_equal(vfio_reset_all(s.b.iommu, &e), 0);
+	assert_int_equal(bench_reset_all(s.b.iommu, &e), 0);
 	assert_int_equal(hot_resets(), 1);
 	assert_int_equal(device_resets(), 0);
 	check_like_new(s.b.dev);
 	check_like_new(s.sibling);
 	fake_fail_ioctl("VFIO_DEVICE_PCI_HOT_RESET", 0, EINVAL);
 	fake_fail_ioctl("VFIO_DEVICE_RESET", 0, ENOTTY);
-	assert_true(vfio_reset_all(s.b.iommu, &e) < 0);
+	assert_true(bench_reset_all(s.b.iommu, &e) < 0);
 	assert_non_null(strstr(e.text, "0000:01:00."));
 	scene_close(&s);
 }

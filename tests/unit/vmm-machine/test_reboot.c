@@ -493,6 +493,36 @@ static void signal_is_heard_between_two_reboots(void **state)
 	machine_close(&machine);
 }
 
+static void *kill_soon(void *arg)
+{
+	struct guest *g = arg;
+
+	while (__atomic_load_n(&g->runs, __ATOMIC_SEQ_CST) < 1)
+		usleep(1000);
+	usleep(200000);
+	kill(getpid(), SIGTERM);
+	return NULL;
+}
+
+/* A function that does not come back may take its minute. */
+static void signal_is_heard_while_functions_are_reset(void **state)
+{
+	struct guest g = { .wanted = 1000, .takes_ns = SECOND };
+	pthread_t t;
+
+	use_disk();
+	fake_resets_hold(true);
+	alarm(10);
+	assert_int_equal(pthread_create(&t, NULL, kill_soon, &g), 0);
+	assert_int_equal(run_machine(&g), VM_FAILED);
+	alarm(0);
+	pthread_join(t, NULL);
+	assert_string_equal(machine.vm.stop.err.text, "ended by signal TERM");
+	assert_int_equal(g.runs, 1);
+	fake_resets_hold(false);
+	machine_close(&machine);
+}
+
 static void *time_is_up(void *arg)
 {
 	struct guest *g = arg;
@@ -583,6 +613,7 @@ int main(void)
 		FAKE_TEST(what_the_host_wants_meanwhile_counts),
 		FAKE_TEST(what_the_guest_does_after_its_reboot_does_not),
 		FAKE_TEST(signal_is_heard_between_two_reboots),
+		FAKE_TEST(signal_is_heard_while_functions_are_reset),
 		FAKE_TEST(endless_reboots_are_slowed_down),
 		FAKE_TEST(initrd_that_cannot_be_read_again_ends_the_vm),
 		FAKE_TEST(no_failing_call_during_a_reboot_leaves_anything),
