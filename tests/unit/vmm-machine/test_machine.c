@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 #include <linux/kvm.h>
+#include <linux/vfio.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -120,6 +121,27 @@ static enum vm_end end_after(uint16_t port, uint8_t value)
 	nothing_is_left(&swept.machine);
 	assert_false(fake_pci_is_open(BDF));
 	return end;
+}
+
+/* VFIO-IRQ-05: while the machine is built nobody listens; the eventfd keeps the
+ * word until the loop runs. */
+static void a_request_during_the_start_is_not_lost(void **state)
+{
+	struct err e = ERR_NONE;
+
+	fake_pci_add(&disk);
+	put_kernel();
+	swept.config = config_of_disk();
+	if (machine_open(&swept.machine, &swept.config, &e) < 0)
+		fail_msg("%s", e.text);
+	assert_true(fake_pci_interrupt(BDF, VFIO_PCI_REQ_IRQ_INDEX, 0));
+	alarm(10);
+	assert_int_equal(machine_run(&swept.machine, &e), 0);
+	alarm(0);
+	assert_int_equal(swept.machine.vm.stop.end, VM_RECLAIMED);
+	machine_close(&swept.machine);
+	nothing_is_left(&swept.machine);
+	assert_false(fake_pci_is_open(BDF));
 }
 
 static void sleep_state_s5_powers_off(void **state)
@@ -243,6 +265,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		FAKE_TEST(no_failing_host_call_leaves_anything),
 		FAKE_TEST(fifo_as_kernel_is_refused_at_once),
+		FAKE_TEST(a_request_during_the_start_is_not_lost),
 		FAKE_TEST(sleep_state_s5_powers_off),
 		FAKE_TEST(reset_register_reboots),
 		FAKE_TEST(keyboard_controller_reboots),
