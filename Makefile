@@ -53,9 +53,10 @@ SAN_cover := --coverage -O0 -U_FORTIFY_SOURCE
 UAPI   := $(O)/uapi/usr/include
 FLAGS  := -std=gnu17 -D_GNU_SOURCE -I. -I$(B)/gen -isystem $(UAPI) \
 	-isystem $(UAPI)/$(ARCH)-linux-gnu $(WARN) $(HARDEN) $(OPT) \
-	-DMINIVMM_VERSION='"$(VERSION)"' $(SAN_$(SAN)) $(CFLAGS)
+	-DMINIVMM_VERSION='"$(VERSION)"' \
+	-DMINIVMM_SANITIZED=$(if $(SAN),1,0) $(SAN_$(SAN)) $(CFLAGS)
 LINK   := -pie -pthread $(SAN_$(SAN)) $(LDFLAGS)
-LIBS   := -lfdt -ljansson
+LIBS   := -lfdt -ljansson -lseccomp
 
 # Objects that only a chain of rules asks for are kept as well.
 .SECONDARY:
@@ -202,6 +203,7 @@ FORMATTED := $(SOURCES) $(HEADERS) $(sort $(wildcard tests/*/*.c \
 .PHONY: layers
 layers:
 	$(Q)tests/tools/layers.py
+	$(Q)tests/tools/calls-check
 
 # Each header compiles alone.
 .PHONY: headers

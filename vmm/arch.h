@@ -6,6 +6,7 @@
 #ifndef VMM_ARCH_H
 #define VMM_ARCH_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -69,6 +70,10 @@ int arch_keep_power_on(struct vm *vm, struct err *e);
 /* As it was then; no vCPU runs. */
 int arch_recall_irqchip(struct vm *vm, struct err *e);
 int arch_recall_cpu(struct vcpu *c, struct err *e);
+
+/* For sys_catch_refusals: tells sys_refused, and lets the call fail with
+ * -EPERM. */
+void arch_syscall_refused(int signal, siginfo_t *info, void *context);
 
 /* An exit that vcpu.c does not know. Returns true to go on; false after
  * vm_stop. */

@@ -124,7 +124,7 @@ int sys_timerfd_arm(int fd, uint64_t ns);
  * and read them from the fd that is returned. */
 int sys_signalfd(const int *signals);
 int sys_signalfd_read(int fd); /* a signal number, or negative errno */
-/* The calling thread, and those it starts, take no signals. */
+/* The calling thread, and those it starts, take no signals but SIGSYS. */
 void sys_block_signals(void);
 uint64_t sys_now_ns(void); /* CLOCK_MONOTONIC */
 int64_t sys_wall_s(void);  /* CLOCK_REALTIME, seconds since 1970 */

@@ -154,6 +154,8 @@ void sys_block_signals(void)
 	sigset_t set;
 
 	sigfillset(&set);
+	/* a refused call is told where it is made (sys_privilege.h) */
+	sigdelset(&set, SIGSYS);
 	(void)pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 

@@ -2,6 +2,7 @@
 #include "vmm/machine/config.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "devices/console.h"
@@ -17,6 +18,11 @@
 #define MEM_MIN (64 * MIB)
 #define MEM_DEFAULT (512 * MIB)
 #define TIMEOUT_MAX UINT64_C(999999999)
+#define ID_MAX (UINT32_MAX - 1) /* the last says "as it is" (setresuid(2)) */
+
+/* The run-time library of a sanitizer makes calls of its own. */
+#define SANDBOX_DEFAULT \
+	(MINIVMM_SANITIZED ? CONFIG_SANDBOX_OFF : CONFIG_SANDBOX_ON)
 
 /* -------- one setter for each option -------- */
 
@@ -123,6 +129,42 @@ static int set_iommu(struct config *c, const char *v, struct err *e)
 	return err_set(e, -EINVAL, "'%s' is not group, iommufd or auto", v);
 }
 
+static int set_sandbox(struct config *c, const char *v, struct err *e)
+{
+	static const char *const names[] = {
+		[CONFIG_SANDBOX_ON] = "on",
+		[CONFIG_SANDBOX_LOG] = "log",
+		[CONFIG_SANDBOX_OFF] = "off",
+	};
+
+	for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
+		if (strcmp(v, names[i]) != 0)
+			continue;
+		c->sandbox = (enum config_sandbox)i;
+		return 0;
+	}
+	return err_set(e, -EINVAL, "'%s' is not on, log or off", v);
+}
+
+static int set_user(struct config *c, const char *v, struct err *e)
+{
+	const char *colon = strchr(v, ':');
+	uint64_t user, group;
+	char text[24];
+	int rc;
+
+	snprintf(text, sizeof(text), "%.*s", (int)strcspn(v, ":"), v);
+	rc = option_number(text, 1, ID_MAX, &user, e);
+	if (rc < 0)
+		return rc;
+	rc = option_number(colon ? colon + 1 : text, 1, ID_MAX, &group, e);
+	if (rc < 0)
+		return rc;
+	c->user = (unsigned)user;
+	c->group = (unsigned)group;
+	return 0;
+}
+
 static int set_console(struct config *c, const char *v, struct err *e)
 {
 	c->console = v;
@@ -218,6 +260,8 @@ static const struct option {
 	{ "vfio", REPEATED, set_vfio },
 	{ "vfio-user", REPEATED, set_vfio_user },
 	{ "iommu", 0, set_iommu },
+	{ "sandbox", 0, set_sandbox },
+	{ "user", 0, set_user },
 	{ "console", 0, set_console },
 	{ "on-reboot", 0, set_on_reboot },
 	{ "timeout", 0, set_timeout },
@@ -369,6 +413,7 @@ int config_parse(int argc, char **argv, struct config *out, struct err *e)
 		.append = "",
 		.mem = MEM_DEFAULT,
 		.cpus = 1,
+		.sandbox = SANDBOX_DEFAULT,
 		.console = "stdio",
 		.debug_exit = -1,
 	};

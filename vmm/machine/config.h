@@ -36,6 +36,14 @@ struct config_function {
 /* What a reboot of the guest does: end minivmm, or restart the machine. */
 enum config_on_reboot { CONFIG_REBOOT_EXIT, CONFIG_REBOOT_RESET };
 
+/* What becomes of a system call that a machine at work does not need: it fails,
+ * it is done and the kernel logs it, or there is no sandbox at all. */
+enum config_sandbox {
+	CONFIG_SANDBOX_ON,
+	CONFIG_SANDBOX_LOG,
+	CONFIG_SANDBOX_OFF,
+};
+
 enum config_action { CONFIG_RUN, CONFIG_HELP, CONFIG_VERSION };
 
 struct config {
@@ -50,6 +58,8 @@ struct config {
 	unsigned n_functions;
 	enum config_iommu iommu;
 	enum config_on_reboot on_reboot;
+	enum config_sandbox sandbox;
+	unsigned user, group;  /* to become them; user 0: as we are */
 	const char *console;   /* "stdio" by default */
 	unsigned timeout_s;    /* 0: none */
 	const char *trace;     /* NULL: off */

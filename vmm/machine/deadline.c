@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "vmm/base/sys.h"
+#include "vmm/base/sys_privilege.h"
 #include "vmm/base/trace.h"
 #include "vmm/machine/status.h"
 
@@ -61,6 +62,8 @@ static void *deadline_thread(void *arg)
 	/* It is older than main's signalfd: SIGTERM would come here, and end
 	 * the process the hard way. */
 	sys_block_signals();
+	if (d->unprivileged)
+		(void)sys_drop_capabilities();
 	trace_thread("deadline");
 	pthread_mutex_lock(&d->lock);
 	if (wait_until(d, d->at_ns)) {

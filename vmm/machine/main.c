@@ -12,6 +12,7 @@
 #include "vmm/machine/dtb.h"
 #include "vmm/machine/ledger.h"
 #include "vmm/machine/machine.h"
+#include "vmm/machine/sandbox.h"
 #include "vmm/machine/stats.h"
 #include "vmm/machine/status.h"
 
@@ -20,6 +21,7 @@ struct program {
 	struct config config;
 	struct machine machine;
 	struct deadline deadline;
+	struct sandbox sandbox;
 	struct stats stats;
 	struct ledger ledger;
 	bool built; /* machine.vm may be stopped; under deadline.lock */
@@ -144,7 +146,12 @@ static int run_guest(struct program *p)
 
 	if (stats_watch(&p->stats, &p->machine, &e) < 0)
 		return fail(p, &e);
+	if (sandbox_enter(&p->sandbox, &p->machine.vm, &p->config, &e) < 0) {
+		stats_unwatch(&p->stats);
+		return fail(p, &e);
+	}
 	machine_run(&p->machine, &e);
+	sandbox_leave(&p->sandbox);
 	stats_unwatch(&p->stats);
 	/* Words after the terminal is what it was. */
 	console_close(&p->machine.console);
@@ -187,11 +194,25 @@ static int start(struct program *p, struct err *e)
 		rc = sys_catch(SIGXFSZ); /* EFBIG, beyond `ulimit -f` */
 	if (rc == 0)
 		rc = stats_start(&p->stats, p->config.stats, e);
+	if (rc == 0)
+		rc = sandbox_open(&p->sandbox, e);
 	if (rc < 0)
 		return rc;
+	p->deadline.unprivileged = p->config.sandbox != CONFIG_SANDBOX_OFF;
 	p->deadline.expired = time_is_up;
 	p->deadline.last_words = time_is_long_up;
 	return deadline_start(&p->deadline, p->config.timeout_s, e);
+}
+
+/* Until here a call may have been refused. */
+static int end_sandbox(struct program *p, int status)
+{
+	struct err e = ERR_NONE;
+
+	if (sandbox_check(&p->sandbox, &e) < 0)
+		status = report(&e, STATUS_FAILED);
+	sandbox_close(&p->sandbox);
+	return status;
 }
 
 static int print(const char *text)
@@ -214,6 +235,7 @@ int main(int argc, char **argv)
 	if (!p)
 		return STATUS_FAILED;
 	p->stats = STATS_EMPTY;
+	p->sandbox = SANDBOX_EMPTY;
 	trace_thread("main");
 	if (config_parse(argc, argv, &p->config, &e) < 0) {
 		status = report(&e, STATUS_FAILED);
@@ -230,6 +252,7 @@ int main(int argc, char **argv)
 	stats_end(&p->stats, status);
 	deadline_stop(&p->deadline);
 	stats_stop(&p->stats);
+	status = end_sandbox(p, status);
 	trace_stop();
 	free(p);
 	return status;

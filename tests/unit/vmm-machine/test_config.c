@@ -137,6 +137,34 @@ static void a_reboot_ends_the_vm_unless_asked_otherwise(void **state)
 	assert_int_equal(c.on_reboot, CONFIG_REBOOT_EXIT);
 }
 
+/* VFIO-ERR-09. Sanitizers make calls of their own. */
+static void there_is_a_sandbox_unless_asked_otherwise(void **state)
+{
+	struct config c = accept("--kernel k");
+
+	assert_int_equal(c.sandbox, MINIVMM_SANITIZED ? CONFIG_SANDBOX_OFF
+						      : CONFIG_SANDBOX_ON);
+	c = accept("--kernel k --sandbox=on");
+	assert_int_equal(c.sandbox, CONFIG_SANDBOX_ON);
+	c = accept("--kernel k --sandbox log");
+	assert_int_equal(c.sandbox, CONFIG_SANDBOX_LOG);
+	c = accept("--kernel k --sandbox=off");
+	assert_int_equal(c.sandbox, CONFIG_SANDBOX_OFF);
+}
+
+static void a_group_is_that_of_the_user_unless_it_is_given(void **state)
+{
+	struct config c = accept("--kernel k");
+
+	assert_int_equal(c.user, 0);
+	c = accept("--kernel k --user 65534");
+	assert_int_equal(c.user, 65534);
+	assert_int_equal(c.group, 65534);
+	c = accept("--kernel k --user=1000:36");
+	assert_int_equal(c.user, 1000);
+	assert_int_equal(c.group, 36);
+}
+
 static void a_value_may_follow_an_equals_sign(void **state)
 {
 	struct config c = accept("--kernel=k --append=a=b --mem=64 "
@@ -315,6 +343,20 @@ static const struct refusal {
 	  "--debug-exit: 'f4' is no number from 0 to 65535", USAGE },
 	{ "--kernel k --on-reboot=restart",
 	  "--on-reboot: 'restart' is not exit or reset", USAGE },
+	{ "--kernel k --sandbox=true",
+	  "--sandbox: 'true' is not on, log or off", USAGE },
+	{ "--kernel k --user 0",
+	  "--user: '0' is no number from 1 to 4294967294", USAGE },
+	{ "--kernel k --user nobody",
+	  "--user: 'nobody' is no number from 1 to 4294967294", USAGE },
+	{ "--kernel k --user 7:",
+	  "--user: '' is no number from 1 to 4294967294", USAGE },
+	{ "--kernel k --user 7:4294967295",
+	  "--user: '4294967295' is no number from 1 to 4294967294", USAGE },
+	{ "--kernel k --user 11111111111111111111111111111:3",
+	  "--user: '11111111111111111111111' is no number from 1 to "
+	  "4294967294",
+	  USAGE },
 	{ "--kernel k --iommu cdev",
 	  "--iommu: 'cdev' is not group, iommufd or auto", USAGE },
 	{ "--kernel k --iommu=group --iommu=group", "--iommu was given twice",
@@ -424,6 +466,8 @@ int main(void)
 		FAKE_TEST(functions_keep_their_order_whoever_has_them),
 		FAKE_TEST(the_kernels_interface_can_be_chosen),
 		FAKE_TEST(a_reboot_ends_the_vm_unless_asked_otherwise),
+		FAKE_TEST(there_is_a_sandbox_unless_asked_otherwise),
+		FAKE_TEST(a_group_is_that_of_the_user_unless_it_is_given),
 		FAKE_TEST(a_value_may_follow_an_equals_sign),
 		FAKE_TEST(sizes_are_mebibytes_unless_said_otherwise),
 		FAKE_TEST(an_empty_kernel_command_line_is_allowed),

@@ -1,0 +1,35 @@
+/* machine/sandbox.h - what minivmm gives up once its machine is built
+ *
+ * Before the first vCPU runs all descriptors are open and RAM is mapped for
+ * DMA. From then on a guest that broke out would have this process, so it is
+ * made to have little: the user of --user, no capability, no way to more
+ * privileges, and only the system calls that a machine needs which runs
+ * (docs/sandbox.md).
+ */
+#ifndef MACHINE_SANDBOX_H
+#define MACHINE_SANDBOX_H
+
+#include "vmm/loop.h"
+#include "vmm/machine/config.h"
+#include "vmm/vm.h"
+
+struct sandbox {
+	int fd; /* refused calls come here; -1: not open */
+	struct loop_fd refusals;
+	struct vm *vm;
+};
+
+#define SANDBOX_EMPTY ((struct sandbox){ .fd = -1 })
+
+/* Before the program has a second thread. */
+int sandbox_open(struct sandbox *s, struct err *e);
+/* From now on, and for good. @vm ends when a call is refused. */
+int sandbox_enter(struct sandbox *s, struct vm *vm, const struct config *c,
+		  struct err *e);
+/* The loop of the VM goes. */
+void sandbox_leave(struct sandbox *s);
+/* -EPERM: a call was refused that nobody has reported yet. */
+int sandbox_check(struct sandbox *s, struct err *e);
+void sandbox_close(struct sandbox *s);
+
+#endif
