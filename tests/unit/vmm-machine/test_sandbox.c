@@ -1,5 +1,5 @@
 /* What a machine gives up before it runs, in which order, and what a refused
- * call does. VFIO-ERR-09 */
+ * call does. */
 #include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -203,6 +203,7 @@ static void a_call_that_is_refused_at_the_end_is_reported_too(void **state)
 	assert_int_equal(sandbox_check(&sandbox, &e), 0);
 }
 
+/* VFIO-ERR-09 */
 int main(void)
 {
 	const struct CMUnitTest tests[] = {

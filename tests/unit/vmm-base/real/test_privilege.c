@@ -1,5 +1,4 @@
-/* What a process gives up, on the real kernel: each test in a child of its own.
- * VFIO-ERR-09 */
+/* What a process gives up, on the real kernel: each test in a child of its own. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
@@ -566,6 +565,7 @@ static void the_list_is_the_golden_one(void **state)
 	fail();
 }
 
+/* VFIO-ERR-09 */
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
