@@ -1,4 +1,4 @@
-/* What a process gives up, on the real kernel: each test in a child of its own. */
+/* What a process gives up, on the real kernel; each test has a child. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
