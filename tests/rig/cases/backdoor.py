@@ -1,4 +1,4 @@
-"""Registers in BARs that lead to config space or the MSI-X table show the guest's; repeated writes in their pages do not trap."""
+"""Registers in BARs that lead to config space or the MSI-X table show the guest's; repeated writes in their pages do not trap: VFIO-BAR-15, VFIO-BAR-21."""
 import cards
 from card import Card
 from driver import bars

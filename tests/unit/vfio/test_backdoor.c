@@ -1,5 +1,4 @@
-/* Registers in a BAR that lead to config space or the MSI-X table:
- * VFIO-BAR-21. */
+/* Registers in a BAR that lead to config space or the MSI-X table. */
 #include "tests/unit/vfio/bench.h"
 
 enum {
@@ -71,6 +70,7 @@ static uint32_t hardware(uint64_t off)
 
 /* -------- graphics -------- */
 
+/* VFIO-BAR-21: not even where the kernel lets them be mapped */
 static void pages_of_copies_are_not_shown(void **state)
 {
 	static const unsigned classes[] = { 0x030000, 0x030200 };
@@ -135,7 +135,7 @@ static void a_copy_outside_of_a_small_bar_is_none(void **state)
 	bench_close(&b);
 }
 
-/* The guest's own BAR addresses among it, and not the host's. */
+/* VFIO-BAR-21: the guest's own BAR addresses among it, and not the host's. */
 static void a_copy_reads_what_config_space_reads(void **state)
 {
 	static const unsigned copies[] = { COPY, NEW_COPY };
@@ -295,6 +295,7 @@ static uint32_t nic_hardware(unsigned off)
 	return le32_load((uint8_t *)fake_pci_bar(BDF, 2) + off);
 }
 
+/* VFIO-BAR-21 */
 static void the_window_to_the_table_traps(void **state)
 {
 	struct bench b;
@@ -307,6 +308,7 @@ static void the_window_to_the_table_traps(void **state)
 	bench_close(&b);
 }
 
+/* VFIO-BAR-21 */
 static void table_writes_by_the_window_reach_the_model(void **state)
 {
 	struct bench b;

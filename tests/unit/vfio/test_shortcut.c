@@ -1,4 +1,4 @@
-/* Writes that the guest repeats are made without us: VFIO-BAR-15. */
+/* Writes that the guest repeats are made without us. */
 #include "tests/unit/vfio/bench.h"
 
 enum { OFTEN = 16, DOORBELL = 0x2800, OTHER = 0x2808 };
@@ -48,6 +48,7 @@ static void there_are(struct bench *b, unsigned n)
 	assert_int_equal(counter_get(&b->vm.kicks), n);
 }
 
+/* VFIO-BAR-15 */
 static void a_repeated_write_traps_no_more_and_arrives(void **state)
 {
 	struct bench b;
@@ -180,7 +181,7 @@ static void lost(struct bench *b)
 	pthread_mutex_unlock(&b->pci->lock);
 }
 
-/* VFIO-BAR-06 */
+/* VFIO-BAR-15, VFIO-BAR-06 */
 static void it_ends_with_the_bar_at_its_place(void **state)
 {
 	static const struct {
@@ -281,6 +282,7 @@ static void refused(const char *call, unsigned nth, int err)
 	bench_close(&b);
 }
 
+/* VFIO-BAR-15 */
 static void who_refuses_is_not_asked_again(void **state)
 {
 	static const int errs[] = { ENOTTY, EINVAL, ENOSPC, EBUSY };
