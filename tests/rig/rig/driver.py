@@ -126,6 +126,10 @@ def edu_driver(kernel):
     return module(ZOO, "minivmm_edu.ko", kernel)
 
 
+def no_msix(kernel):
+    return module(ZOO, "minivmm_nomsix.ko", kernel)
+
+
 def bars():
     return program(ZOO, "bars", "bars", os.path.join(ZOO, "bars.c"))
 
