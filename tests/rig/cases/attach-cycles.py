@@ -48,7 +48,6 @@ case = Case(
 variants = {
     "": {},
     "-200": {"host": host(200), "limit": 400, "slow": True},
-    "-200-iommufd": {"host": host(200), "limit": 400, "slow": True, "host_kernel": "own"},
 }
 
 

@@ -18,6 +18,7 @@ case = cards.case(
         vmm --vfio {PF0},slot=1.0,p2p=on --vfio {PF1},slot=1.1,p2p=on
     """,
     guest=cards.BOTH,
+    own_kernel="own-7",
 )
 
 

@@ -4,7 +4,7 @@ from zoo import files_of, judge_zoo, zoo_case
 
 disks = files_of(animals)
 # L1's own IOMMU domain would not hold the BARs either.
-case = zoo_case(animals, host_append="iommu=pt", slow=True)
+case = zoo_case(animals, host_append="iommu=pt", slow=True, own_kernel="own-7")
 
 
 def judge(r):

@@ -28,10 +28,13 @@ def wrong_words():
 def judge(r):
     words = judge_zoo(r, animals)
     r.equal("words that the guest finds missing at first", r.guest.get("ivshmem/before"), str(GIB // STEP))
-    r.equal("words that L1 finds missing", r.runs[-1].host.get("ivshmem/before"), "0")
     r.equal("words missing in L0's file", wrong_words(), 0)
+    host = r.runs[-1].host
+    if r.case.home:
+        r.equal("words that L1 finds missing", host.get("ivshmem/before"), "0")
     for kind in ("mmio", "io"):
         tests = r.guest.get("testdev/" + kind)
-        r.equal(f"pci-testdev's {kind} tests", tests, r.runs[-1].host.get("testdev/" + kind))
         r.check(f" {WRITES};" in tests, f"pci-testdev counted: {tests}")
+        if r.case.home:
+            r.equal(f"pci-testdev's {kind} tests", tests, host.get("testdev/" + kind))
     return words

@@ -13,8 +13,9 @@ bind() {
 
 driver_of() { basename "$(readlink /sys/bus/pci/devices/$1/driver)" 2>/dev/null; }
 
-# give_back BDF MODULE: the function's own driver must take it again.
+# give_back BDF MODULE: the function's own driver must take it again, if L1 has it.
 give_back() {
+    [ $AT_HOME = 1 ] || { release $1; return; }
     _d=/sys/bus/pci/devices/$1
     echo >$_d/driver_override
     [ ! -e $_d/driver ] || echo $1 >$_d/driver/unbind

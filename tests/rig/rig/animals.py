@@ -139,6 +139,8 @@ BIG_HOLE = ["-global", "q35-pcihost.pci-hole64-size=256G"]
 
 def own_files(kernel):
     """What both guests need for them."""
+    if not kernel.takes_modules:
+        return {}
     return {"/modules/minivmm_edu.ko": edu_driver(kernel), "/modules/minivmm_edu.load": b"minivmm_edu\n",
             "/bin/bars": bars()}
 

@@ -59,22 +59,30 @@ class Case:
     host_kernel: str = "6.12"    # L1's: a series of Debian's, or own; L2 always runs 6.12
     icount: bool = False         # L1's clock counts instructions; slower
     host_append: str = ""        # for L1's command line
+    ours: bool = False           # L1's drivers are modules of ours
+    home: bool = True            # L1 has drivers, and uses what it gets back
     iommufd: str = "slow"        # the same over iommufd: quick, slow, or no
+    own_kernel: str = "own"      # L1's then; own-7 maps BARs for DMA
     vmm_iommu: str = ""          # for every run of minivmm
 
     def wanted_status(self, vmm):
         return list(self.status[vmm] if isinstance(self.status, dict) else self.status)
 
     def by_iommufd(self):
-        """The case over the kernel's newer interface, or None. Nothing is built
-        for our own kernel, and a case that chooses by itself is left alone."""
-        if (self.iommufd == "no" or not self.bind or "--iommu" in self.host or callable(self.host_files) or
+        """The case over the kernel's newer interface, or None: a case that
+        chooses by itself is left alone. Our own kernel has few drivers and
+        takes no modules: without them functions go back to L1 and to nobody."""
+        if (self.iommufd == "no" or not self.bind or "--iommu" in self.host or
                 self.host_kernel != "6.12" or self.iommu == "none" or self.icount):
             return None
-        if self.only and "minivmm" not in self.only or not OWN_DRIVERS.issuperset(self.host_modules):
+        if self.only and "minivmm" not in self.only:
             return None
-        return replace(self, host_kernel="own", vmm_iommu="--iommu=iommufd", only=("minivmm",),
-                       slow=self.slow or self.iommufd == "slow")
+        more = {}
+        if self.ours or not OWN_DRIVERS.issuperset(self.host_modules):
+            back = "".join(f"release {bdf}\n" for bdf in self.bind) if self.give_back else ""
+            more = {"home": False, "host_modules": [], "give_back": back}
+        return replace(self, host_kernel=self.own_kernel, vmm_iommu="--iommu=iommufd", only=("minivmm",),
+                       slow=self.slow or self.iommufd == "slow", **more)
 
 
 class Failed(Exception):

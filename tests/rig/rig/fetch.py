@@ -43,6 +43,8 @@ KERNELS = {
 class Kernel:
     """One of Debian's kernels: bzImage, and a folder of modules."""
 
+    takes_modules = True
+
     def __init__(self, series="6.12"):
         root = debian(*KERNELS[series])
         self.modules = (glob.glob(root + "/lib/modules/*/kernel") or

@@ -139,7 +139,7 @@ class Rig:
                              **self.modules.files(case.guest_modules)})
         settings = (f"MEASURE={int(measuring)}\nMEMORY={case.memory}\nGUEST_LIMIT={int(machine.patience * case.guest_limit)}\n"
                     f"GUEST_APPEND='{case.append}'\nBIND='{' '.join(case.bind)}'\n"
-                    f"VMM_ARGS='{case.vmm_args}'\nVMM_IOMMU='{case.vmm_iommu}'\n")
+                    f"VMM_ARGS='{case.vmm_args}'\nVMM_IOMMU='{case.vmm_iommu}'\nAT_HOME={int(case.home)}\n")
         part = os.path.join(logs, "case.cpio")
         image.write_atomically(part, image.cpio({
             "/case/host.sh": (case.host + "\n" + case.give_back).encode(),
@@ -182,7 +182,8 @@ def judge(module, r):
         r.check(not run.guest.all("trouble"), "guest: " + "; ".join(run.guest.all("trouble")))
     for bdf in module.case.bind if module.case.give_back else ():
         r.check(r.host.get("back-" + bdf) not in ("", "vfio-pci"), f"{bdf} is not back on its own driver")
-    return module.judge(r)
+    words = module.judge(r)
+    return words if module.case.home else words + "; L1 has no driver for what it gets back"
 
 
 def emulators_fault(r, wanted):

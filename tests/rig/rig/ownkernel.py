@@ -81,6 +81,8 @@ def build(archive, wanted, gone, out):
 class Kernel:
     """As fetch.Kernel, without modules."""
 
+    takes_modules = False
+
     def __init__(self, series="own"):
         package, fragments, gone = SERIES[series]
         archive, version = source(package)
