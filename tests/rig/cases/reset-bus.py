@@ -1,5 +1,5 @@
 """Two disks on one bus, without a reset of their own: the bus is reset for both, or for none of them."""
-from case import Case, Disk
+from case import Case, Disk, resettable_root_port
 
 A, B = "0000:01:00.0", "0000:01:00.1"
 
@@ -51,8 +51,7 @@ GUEST = """
 """
 
 case = Case(
-    # Faster ports wait for a link to come up again, and L0's never went down.
-    l0=["-device", "pcie-root-port,id=rp1,slot=1,chassis=1,x-speed=5"]
+    l0=resettable_root_port(1)
     + first.args("rp1", ",addr=0.0,multifunction=on")
     + second.args("rp1", ",addr=0.1"),
     bind=[A, B],

@@ -55,6 +55,7 @@ class Case:
     only: tuple = ()             # VMMs this is for; empty: all
     l0_machine: str = "q35"
     cards: tuple = ()            # of card.Card, in L0
+    monitor: bool = False        # guests may tell L0's QEMU what to do
     iommu: str = "intel"         # of L0: see machine.IOMMUS
     host_kernel: str = "6.12"    # L1's: a series of Debian's, or own; L2 always runs 6.12
     icount: bool = False         # L1's clock counts instructions; slower
@@ -105,6 +106,12 @@ def root_port(n):
     """L1 sees what is plugged into bus=rpN as 0000:0N:00.0, if the ports are
     made in this order."""
     return ["-device", f"pcie-root-port,id=rp{n},slot={n},chassis={n}"]
+
+
+def resettable_root_port(n):
+    """As root_port; L1 can reset what is below it. Above 5 GT/s Linux waits for
+    a link to come up again, and L0's never went down."""
+    return ["-device", root_port(n)[1] + ",x-speed=5"]
 
 
 class Disk:

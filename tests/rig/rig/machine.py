@@ -6,9 +6,9 @@ import subprocess
 import time
 
 from case import Failed, here
+from monitor import Monitor
 
-L0_ARGS = ["-nodefaults", "-display", "none", "-no-reboot", "-monitor", "none",
-           "-cpu", "EPYC,+svm"]
+L0_ARGS = ["-nodefaults", "-display", "none", "-no-reboot", "-cpu", "EPYC,+svm"]
 ACCEL = ["-accel", "tcg,thread=multi", "-smp", "2"]
 ACCEL_ICOUNT = ["-accel", "tcg,thread=single", "-smp", "1", "-icount", "shift=0,sleep=off"]
 # What emulates it, and what L1 has to be told.
@@ -20,7 +20,10 @@ IOMMUS = {
     "amd": (["-device", "amd-iommu,intremap=on,xtsup=on,dma-remap=on"], ""),
     "none": ([], ""),
 }
+<<<<<<< HEAD
 # A timer interrupt may be late on a busy machine: Linux need not test whether it comes.
+=======
+>>>>>>> 6a5f5e1 (rig: aer, errors that the hardware reports and a card pulled out)
 L1_APPEND = "console=ttyS0 quiet panic=-1 random.trust_cpu=on no_timer_check"
 
 PR_SET_PDEATHSIG = 1
@@ -74,12 +77,15 @@ def last_words(lines):
     return f": {words[-1]}" if words else ""
 
 
-def obey(cards, lines):
-    """Commands of the guests: `@@ card NAME WORDS`."""
+def obey(cards, monitor, lines):
+    """Commands of the guests: `@@ card NAME WORDS` and `@@ l0 WORDS`."""
     for line in lines:
-        head, _, rest = line.partition(" card ")
-        name, _, words = rest.partition(" ")
-        for card in cards if head == "@@" else ():
+        head, _, rest = line.partition(" ")
+        whom, _, words = rest.partition(" ")
+        if head == "@@" and whom == "l0" and monitor:
+            monitor.tell(words)
+        name, _, words = words.partition(" ")
+        for card in cards if (head, whom) == ("@@", "card") else ():
             if card.name == name:
                 card.tell(words)
 
@@ -90,16 +96,17 @@ def die_with_parent(how=signal.SIGKILL):
 
 def run_l0(qemu, kernel, initrds, case, logs, echo_l1=None, echo_l2=None):
     """Boots L1 with the case's devices; returns the lines of both consoles."""
+    monitor = Monitor(os.path.join(logs, "monitor.log")) if case.monitor else None
     try:
         for card in case.cards:
             card.start(os.path.join(logs, f"card-{card.name}.log"))
-        return boot(qemu, kernel, initrds, case, logs, echo_l1, echo_l2)
+        return boot(qemu, kernel, initrds, case, monitor, logs, echo_l1, echo_l2)
     finally:
-        for card in case.cards:
-            card.stop()
+        for helper in (*case.cards, *([monitor] if monitor else [])):
+            helper.stop()
 
 
-def boot(qemu, kernel, initrds, case, logs, echo_l1, echo_l2):
+def boot(qemu, kernel, initrds, case, monitor, logs, echo_l1, echo_l2):
     initrd = os.path.join(logs, "initrd")
     with open(initrd, "wb") as out:
         for part in initrds:
@@ -115,6 +122,7 @@ def boot(qemu, kernel, initrds, case, logs, echo_l1, echo_l2):
                   "-machine", "memory-backend=mem"]
         devices = [*case.l0, *(a for card in case.cards for a in card.l0_args())]
     argv = qemu.argv("-M", case.l0_machine, "-m", str(case.l0_memory), *memory, *L0_ARGS,
+                     *(monitor.args() if monitor else ["-monitor", "none"]),
                      *(ACCEL_ICOUNT if case.icount else ACCEL), *iommu,
                      "-serial", f"file:{l1.path}", "-serial", f"file:{l2.path}",
                      "-kernel", kernel.image, "-initrd", initrd,
@@ -127,7 +135,7 @@ def boot(qemu, kernel, initrds, case, logs, echo_l1, echo_l2):
                                    start_new_session=True, preexec_fn=die_with_parent)
     try:
         while process.poll() is None:
-            obey(case.cards, l1.poll() + l2.poll())
+            obey(case.cards, monitor, l1.poll() + l2.poll())
             spent = time.monotonic() - start
             if spent > patience * case.up_limit * (3 if case.icount else 1) and not l1.seen("@@ l1-up"):
                 raise Hang("L1 did not come up")
