@@ -198,7 +198,11 @@ static int start(struct program *p, struct err *e)
 		rc = sandbox_open(&p->sandbox, e);
 	if (rc < 0)
 		return rc;
-	p->deadline.unprivileged = p->config.sandbox != CONFIG_SANDBOX_OFF;
+	/* With --user all threads lose capabilities at once, and need them
+	 * until then: the C library aborts if only some can change their user.
+	 */
+	p->deadline.unprivileged =
+		p->config.sandbox != CONFIG_SANDBOX_OFF && p->config.user == 0;
 	p->deadline.expired = time_is_up;
 	p->deadline.last_words = time_is_long_up;
 	return deadline_start(&p->deadline, p->config.timeout_s, e);

@@ -495,6 +495,37 @@ static int become_nobody(void)
 	return 0;
 }
 
+static void *wait_as_nobody(void *arg)
+{
+	struct early *t = arg;
+
+	sys_block_signals();
+	sys_eventfd_signal(t->ready);
+	(void)sys_poll(t->go, EPOLLIN, 5000);
+	t->under = status_has("CapEff:\t0000000000000000") &&
+		   status_has("Uid:\t65534\t65534\t65534\t65534");
+	return NULL;
+}
+
+static int become_beside_thread(void)
+{
+	struct early t = { sys_eventfd(), sys_eventfd(), false };
+	pthread_t id;
+
+	MUST(pthread_create(&id, NULL, wait_as_nobody, &t) == 0);
+	MUST(sys_poll(t.ready, EPOLLIN, 5000) > 0);
+	MUST(sys_become(NOBODY, NOBODY) == 0 || geteuid() != 0);
+	sys_eventfd_signal(t.go);
+	MUST(pthread_join(id, NULL) == 0);
+	MUST(t.under == (geteuid() == NOBODY));
+	return 0;
+}
+
+static void threads_that_are_there_become_it_too(void **state)
+{
+	succeeds(become_beside_thread);
+}
+
 static void root_becomes_another_user_for_good(void **state)
 {
 	succeeds(become_nobody);
@@ -578,6 +609,7 @@ int main(void)
 		cmocka_unit_test(a_thread_without_signals_is_refused_as_well),
 		cmocka_unit_test(no_capability_is_left),
 		cmocka_unit_test(root_becomes_another_user_for_good),
+		cmocka_unit_test(threads_that_are_there_become_it_too),
 		cmocka_unit_test(the_list_is_the_golden_one),
 	};
 
