@@ -20,10 +20,7 @@ IOMMUS = {
     "amd": (["-device", "amd-iommu,intremap=on,xtsup=on,dma-remap=on"], ""),
     "none": ([], ""),
 }
-<<<<<<< HEAD
-# A timer interrupt may be late on a busy machine: Linux need not test whether it comes.
-=======
->>>>>>> 6a5f5e1 (rig: aer, errors that the hardware reports and a card pulled out)
+# A timer interrupt may be late on a busy machine: Linux need not test for it.
 L1_APPEND = "console=ttyS0 quiet panic=-1 random.trust_cpu=on no_timer_check"
 
 PR_SET_PDEATHSIG = 1
