@@ -11,6 +11,7 @@
 
 #include "tests/fakes/kernel.h"
 #include "vmm/base/sys.h"
+#include "vmm/base/sys_calls.h"
 #include "vmm/restart.h"
 
 enum { PAT = 0x277, MTRR_DEF = 0x2ff, TSC = 0x10 };
@@ -133,15 +134,36 @@ static void pending_start_up_is_taken_before_the_state_is_written(void **state)
 	vm_close(&vm);
 }
 
+/* What a restart asks KVM for. */
+static const char *const calls[] = {
+	"KVM_SET_IRQCHIP",  "KVM_SET_CLOCK",	 "KVM_GET_MP_STATE",
+	"KVM_GET_MSRS",	    "KVM_SET_MSRS",	 "KVM_SET_SREGS",
+	"KVM_SET_REGS",	    "KVM_SET_XCRS",	 "KVM_SET_XSAVE",
+	"KVM_SET_LAPIC",    "KVM_SET_DEBUGREGS", "KVM_SET_VCPU_EVENTS",
+	"KVM_SET_MP_STATE",
+};
+
+static const struct sys_command *command(const char *name)
+{
+	const struct sys_command *c = sys_commands;
+
+	while (c->name && strcmp(c->name, name) != 0)
+		c++;
+	return c;
+}
+
+/* The filter of a machine at work is there by then. */
+static void each_call_is_allowed_to_a_machine_at_work(void **state)
+{
+	for (unsigned i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		print_message("  %s\n", calls[i]);
+		assert_non_null(command(calls[i])->name);
+		assert_int_equal(command(calls[i])->when, SYS_RUN);
+	}
+}
+
 static void each_refusal_is_named(void **state)
 {
-	static const char *const calls[] = {
-		"KVM_SET_IRQCHIP",  "KVM_SET_CLOCK",	 "KVM_GET_MP_STATE",
-		"KVM_GET_MSRS",	    "KVM_SET_MSRS",	 "KVM_SET_SREGS",
-		"KVM_SET_REGS",	    "KVM_SET_XCRS",	 "KVM_SET_XSAVE",
-		"KVM_SET_LAPIC",    "KVM_SET_DEBUGREGS", "KVM_SET_VCPU_EVENTS",
-		"KVM_SET_MP_STATE",
-	};
 	struct vm vm;
 
 	open_it(&vm);
@@ -186,6 +208,7 @@ int main(void)
 		FAKE_TEST(msr_that_kvm_refuses_does_not_stop_the_others),
 		FAKE_TEST(
 			pending_start_up_is_taken_before_the_state_is_written),
+		FAKE_TEST(each_call_is_allowed_to_a_machine_at_work),
 		FAKE_TEST(each_refusal_is_named),
 		FAKE_TEST(a_vm_that_did_not_reboot_is_not_started_again),
 	};
