@@ -8,13 +8,16 @@
 
 static const struct vfio_backdoor backdoors[] = {
 	{ "a copy of config space", 0, 0x1800, PCI_CONFIG_SIZE,
-	  vfio_nvidia_applies, vfio_nvidia_read, vfio_nvidia_write },
+	  vfio_nvidia_applies, vfio_nvidia_read, vfio_nvidia_write,
+	  vfio_nvidia_unwatched },
 	{ "a copy of config space", 0, 0x88000, PCIE_CONFIG_SIZE,
-	  vfio_nvidia_applies, vfio_nvidia_read, vfio_nvidia_write },
+	  vfio_nvidia_applies, vfio_nvidia_read, vfio_nvidia_write,
+	  vfio_nvidia_unwatched },
 	{ "a copy of config space", 0, 0x92000, PCIE_CONFIG_SIZE,
-	  vfio_nvidia_applies, vfio_nvidia_read, vfio_nvidia_write },
+	  vfio_nvidia_applies, vfio_nvidia_read, vfio_nvidia_write,
+	  vfio_nvidia_unwatched },
 	{ "a window to the MSI-X table", 2, 0x70, 8, vfio_rtl8168_applies,
-	  vfio_rtl8168_read, vfio_rtl8168_write },
+	  vfio_rtl8168_read, vfio_rtl8168_write, NULL },
 };
 
 static bool is_there(const struct vfio_device *d, unsigned bar,
@@ -66,6 +69,15 @@ bool vfio_backdoor_write(struct vfio_device *d, unsigned bar, uint64_t off,
 	const struct vfio_backdoor *b = find(d, bar, off, len);
 
 	return b && b->write(d, b, (unsigned)(off - b->at), len, v);
+}
+
+bool vfio_backdoor_unwatched(const struct vfio_device *d, unsigned bar,
+			     uint64_t off, unsigned len)
+{
+	const struct vfio_backdoor *b = find(d, bar, off, len);
+
+	return !b ||
+	       (b->unwatched && b->unwatched(d, (unsigned)(off - b->at), len));
 }
 
 void vfio_backdoor_reset(struct vfio_device *d)

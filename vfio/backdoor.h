@@ -31,6 +31,10 @@ struct vfio_backdoor {
 		     unsigned off, unsigned len, uint64_t *out);
 	bool (*write)(struct vfio_device *d, const struct vfio_backdoor *b,
 		      unsigned off, unsigned len, uint64_t v);
+	/* Does write() answer false whatever comes before, and miss nothing
+	 * that it does not hear of? NULL: never. */
+	bool (*unwatched)(const struct vfio_device *d, unsigned off,
+			  unsigned len);
 };
 
 /* One after the other, those of BAR @bar: NULL to begin, NULL at the end. */
@@ -43,6 +47,9 @@ bool vfio_backdoor_read(struct vfio_device *d, unsigned bar, uint64_t off,
 			unsigned len, uint64_t *out);
 bool vfio_backdoor_write(struct vfio_device *d, unsigned bar, uint64_t off,
 			 unsigned len, uint64_t v);
+/* May a write there go without us, see shortcut.c? Lock held. */
+bool vfio_backdoor_unwatched(const struct vfio_device *d, unsigned bar,
+			     uint64_t off, unsigned len);
 /* It was reset. */
 void vfio_backdoor_reset(struct vfio_device *d);
 
@@ -53,6 +60,8 @@ bool vfio_nvidia_read(struct vfio_device *d, const struct vfio_backdoor *b,
 		      unsigned off, unsigned len, uint64_t *out);
 bool vfio_nvidia_write(struct vfio_device *d, const struct vfio_backdoor *b,
 		       unsigned off, unsigned len, uint64_t v);
+bool vfio_nvidia_unwatched(const struct vfio_device *d, unsigned off,
+			   unsigned len);
 
 /* -------- backdoor_rtl8168.c -------- */
 

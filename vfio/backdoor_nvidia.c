@@ -60,13 +60,20 @@ static bool acknowledges(const struct vfio_device *d, unsigned off,
 	return d->msi_at && range_fits(d->msi_at, PCI_MSI_FLAGS, off, len);
 }
 
+/* Never by what the chip says now: it may say otherwise later, when nobody
+ * asks. */
+bool vfio_nvidia_unwatched(const struct vfio_device *d, unsigned off,
+			   unsigned len)
+{
+	return vfio_policy_is_gap(d, off, len) || acknowledges(d, off, len);
+}
+
 bool vfio_nvidia_write(struct vfio_device *d, const struct vfio_backdoor *b,
 		       unsigned off, unsigned len, uint64_t v)
 {
 	unsigned n;
 
-	if (!is_copy(d, b) || vfio_policy_is_gap(d, off, len) ||
-	    acknowledges(d, off, len))
+	if (vfio_nvidia_unwatched(d, off, len) || !is_copy(d, b))
 		return false;
 	/* The first half may switch off what the second goes through. */
 	for (unsigned done = 0; done < len; done += n) {

@@ -8,8 +8,8 @@
  *
  * Type 1 ends at the guest's table. The others go to the device: data and
  * address are always what the guest wrote last, so they are passed on as well,
- * except an address of type 1. It is slow that all registers of this BAR trap
- * for that.
+ * except an address of type 1, and none is ever left to a shortcut, which would
+ * not tell us. It is slow that all registers of this BAR trap for that.
  *
  * Not modelled: the byte enables in bits 15:12; entries of the table are dwords
  * to this chip's drivers.
@@ -86,17 +86,25 @@ static bool write_address(struct vfio_device *d, uint32_t v)
 	return r->selected;
 }
 
+/* All of it, or bytes. */
+static void write_data(struct vfio_device *d, unsigned off, unsigned len,
+		       uint64_t v)
+{
+	uint64_t mask = all_ones(len) << (8 * off);
+	uint64_t old = d->rtl8168.data;
+
+	d->rtl8168.data = (uint32_t)((old & ~mask) | (v << (8 * off) & mask));
+}
+
 bool vfio_rtl8168_write(struct vfio_device *d, const struct vfio_backdoor *b,
 			unsigned off, unsigned len, uint64_t v)
 {
 	if (len == 4 && off == ADDRESS)
 		return write_address(d, (uint32_t)v);
-	if (len == 4) {
-		d->rtl8168.data = (uint32_t)v;
+	if (len <= 4 && off < ADDRESS) {
+		write_data(d, off, len, v);
 		return false;
 	}
-	if (len < 4 && off < ADDRESS)
-		return false;
 	/* An address in pieces, or along with the data: no driver does it, and
 	 * it could pass by us. */
 	trace_vfio_guest(vfio_name(d), "crooked write of ERIAR", b->at + off);

@@ -14,6 +14,8 @@
  * resets it, it writes a little later, and what came twice meanwhile once
  * (vfio_pci_ioeventfd_handler).
  *
+ * A back door that has to hear of each write gets none (backdoor.h).
+ *
  * Shortcuts begin and end with the BAR at its place: when it moves or decodes
  * no longer, which is before any reset, in D3, for a function that is lost, and
  * at the end. A kernel or function that refuses one is not asked again: it is
@@ -126,7 +128,8 @@ void vfio_shortcut_note(struct vfio_device *d, unsigned bar, uint64_t off,
 	struct vfio_shortcuts *s = &d->shortcuts;
 
 	if (!d->dev->ops->write_by || s->refused || !d->bar[bar].mapped ||
-	    d->pci.bars[bar].kind == PCI_BAR_IO || s->n == VFIO_SHORTCUTS)
+	    d->pci.bars[bar].kind == PCI_BAR_IO || s->n == VFIO_SHORTCUTS ||
+	    !vfio_backdoor_unwatched(d, bar, off, len))
 		return;
 	/* it may be on its way here still, or come as part of a wider one */
 	if (note(s, &w) >= OFTEN && !exists(s, &w))

@@ -103,6 +103,9 @@ const struct sys_call sys_calls[] = {
 	{ "malloc", SYS_RUN, SCMP_SYS(mprotect) },
 	{ "malloc", SYS_RUN, SCMP_SYS(getrandom) },
 	{ "malloc", SYS_RUN, SCMP_SYS(sched_getaffinity) },
+	/* how much memory there is, before it sorts 1 KiB or more (glibc 2.36),
+	 * as of a folder with 128 names */
+	{ "qsort", SYS_RUN, SCMP_SYS(sysinfo) },
 	/* threads: their start, locks, end, and signals among them */
 	{ "pthread", SYS_RUN, SCMP_SYS(clone) },
 	{ "pthread", SYS_RUN, SCMP_SYS(set_robust_list) },

@@ -8,6 +8,7 @@ enum {
 	MSI = 0x68,
 	MSIX = 0xb0,
 	OWN = 0x704, /* in extended config space, of no capability */
+	REPEATED = 40,
 };
 
 /* A graphics chip. */
@@ -258,6 +259,31 @@ static void blocked_bytes_stay_blocked_in_the_copy(void **state)
 	bench_close(&b);
 }
 
+static bool has_shortcut(struct bench *b, unsigned bar, uint64_t off,
+			 uint64_t v)
+{
+	return fake_kvm_ioeventfd(false, bar_at(b, bar) + off, 4, v);
+}
+
+/* VFIO-BAR-21: the chip may show something else there when the guest repeats a
+ * write, and its config space again when the write goes without us. */
+static void nothing_that_may_be_config_space_goes_without_us(void **state)
+{
+	struct bench b;
+
+	open_graphics(&b, COPY);
+	le32_store((uint8_t *)fake_pci_bar(BDF, 0) + COPY, 0xbadf1234);
+	for (unsigned i = 0; i < REPEATED; i++) {
+		reg_write(&b, COPY + 0x10, 4, 0x4321);
+		reg_write(&b, COPY + OWN, 4, 0x77);
+	}
+	assert_int_equal(hardware(COPY + 0x10), 0x4321);
+	assert_false(has_shortcut(&b, 0, COPY + 0x10, 0x4321));
+	if (!bench_user)
+		assert_true(has_shortcut(&b, 0, COPY + OWN, 0x77));
+	bench_close(&b);
+}
+
 /* -------- RTL8168 -------- */
 
 enum { DATA = 0x70, ADDRESS = 0x74, VECTOR = 16 };
@@ -359,6 +385,42 @@ static void other_registers_by_the_window_are_the_devices(void **state)
 	bench_close(&b);
 }
 
+/* The model would not hear of them. */
+static void data_and_address_never_go_without_us(void **state)
+{
+	struct bench b;
+
+	open_rtl8168(&b);
+	for (unsigned i = 0; i < REPEATED; i++) {
+		nic_write(&b, DATA, 0xfee01000);
+		nic_write(&b, ADDRESS, 0x8000f0dc);
+		nic_write(&b, 0x38, 0x40);
+	}
+	assert_false(has_shortcut(&b, 2, DATA, 0xfee01000));
+	assert_false(has_shortcut(&b, 2, ADDRESS, 0x8000f0dc));
+	if (!bench_user)
+		assert_true(has_shortcut(&b, 2, 0x38, 0x40));
+	bench_close(&b);
+}
+
+static void data_that_comes_in_pieces_is_what_the_table_takes(void **state)
+{
+	struct bench b;
+	uint64_t at;
+
+	open_rtl8168(&b);
+	at = bar_at(&b, 2) + DATA;
+	nic_write(&b, DATA, 0x12345678);
+	bus_write(&b.vm.mmio, at + 2, 2, 0xfee0);
+	bus_write(&b.vm.mmio, at + 1, 1, 0x10);
+	bus_write(&b.vm.mmio, at, 1, 0);
+	assert_int_equal(nic_hardware(DATA), 0xfee01000);
+	nic_write(&b, ADDRESS, 0x8001f000 | VECTOR);
+	assert_int_equal(bus_read(&b.vm.mmio, bar_at(&b, 4) + VECTOR, 4),
+			 0xfee01000);
+	bench_close(&b);
+}
+
 static void a_reset_deselects_the_table(void **state)
 {
 	struct bench b;
@@ -414,10 +476,13 @@ static const struct CMUnitTest both[] = {
 	FAKE_TEST(messages_are_switched_on_at_the_model_by_the_copy),
 	FAKE_TEST(an_acknowledged_message_reaches_the_chip),
 	FAKE_TEST(blocked_bytes_stay_blocked_in_the_copy),
+	FAKE_TEST(nothing_that_may_be_config_space_goes_without_us),
 	FAKE_TEST(the_window_to_the_table_traps),
 	FAKE_TEST(table_writes_by_the_window_reach_the_model),
 	FAKE_TEST(table_reads_by_the_window_come_from_the_model),
 	FAKE_TEST(other_registers_by_the_window_are_the_devices),
+	FAKE_TEST(data_and_address_never_go_without_us),
+	FAKE_TEST(data_that_comes_in_pieces_is_what_the_table_takes),
 	FAKE_TEST(a_reset_deselects_the_table),
 	FAKE_TEST(no_address_passes_in_pieces),
 	FAKE_TEST(another_model_of_the_maker_has_no_window),
