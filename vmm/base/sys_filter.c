@@ -57,7 +57,7 @@ static int allow_threads(scmp_filter_ctx f, int number)
 static int allow_to_ourselves(scmp_filter_ctx f, int number)
 {
 	return allow(f, number,
-		     SCMP_A0_64(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+		     SCMP_A0_64(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
 }
 
 /* Not F_SETOWN: signals to whoever has our user. */
@@ -68,8 +68,9 @@ static int allow_fcntl(scmp_filter_ctx f, int number)
 	int rc = 0;
 
 	for (unsigned i = 0; rc == 0 && i < ARRAY_LEN(commands); i++)
-		rc = allow(f, number,
-			   SCMP_A1_64(SCMP_CMP_EQ, (scmp_datum_t)commands[i]));
+		rc = allow(
+			f, number,
+			SCMP_A1_64(SCMP_CMP_EQ, (scmp_datum_t)commands[i], 0));
 	return rc;
 }
 
