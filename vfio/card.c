@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "vfio/name.h"
 #include "vfio/sysfs.h"
 #include "vmm/base/sys.h"
 #include "vmm/base/trace.h"

@@ -5,6 +5,7 @@
 
 #include "vfio/card.h"
 #include "vfio/device.h"
+#include "vfio/name.h"
 #include "vfio/slot.h"
 #include "vfio/user.h"
 #include "vmm/base/bytes.h"

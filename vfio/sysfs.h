@@ -27,8 +27,6 @@ struct vfio_function {
 	unsigned config_size;  /* 64 without privilege, 256 or 4096 */
 };
 
-/* Spelling only; no host access. -EINVAL with a hint. */
-int vfio_bdf_parse(const char *text, char bdf[24], struct err *e);
 /* Look the function up: exists, type 0 header, in a group, on a vfio driver.
  * Each refusal says what to do. */
 int vfio_function_find(const char *text, struct vfio_function *out,

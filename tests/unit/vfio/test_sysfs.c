@@ -1,5 +1,6 @@
 /* What sysfs says about a function, and what we say when it says no. */
 #include "tests/unit/vfio/bench.h"
+#include "vfio/name.h"
 #include "vfio/sysfs.h"
 
 static struct err refused(const char *text)
