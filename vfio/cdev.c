@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <sys/sysmacros.h>
 
+#include "vfio/name.h"
 #include "vfio/refusal.h"
 #include "vmm/base/sys.h"
 
@@ -23,13 +24,14 @@ static int take_first(const char *name, void *arg)
 
 /* vfio-dev/vfioN is there for every vfio device since Linux 6.1, its file dev
  * only if it has a node. -ENOENT: it has none. */
-static int find(const char *bdf, struct cdev *out)
+static int find(const char *function, struct cdev *out)
 {
-	char dir[96], file[160], name[NAME_SIZE], text[32];
+	char dir[VFIO_SYSFS_PATH_SIZE], name[NAME_SIZE], text[32];
+	char file[sizeof(dir) + NAME_SIZE + 8];
 	unsigned major, minor;
 	int rc;
 
-	snprintf(dir, sizeof(dir), "/sys/bus/pci/devices/%s/vfio-dev", bdf);
+	vfio_name_path(function, "vfio-dev", dir);
 	rc = sys_list(dir, take_first, name);
 	if (rc <= 0)
 		return rc < 0 ? rc : -ENOENT;
@@ -64,9 +66,9 @@ static int check_number(int fd, const struct cdev *c, struct err *e)
 	return -ENODEV;
 }
 
-static int must_find(const char *bdf, struct cdev *out, struct err *e)
+static int must_find(const char *function, struct cdev *out, struct err *e)
 {
-	int rc = find(bdf, out);
+	int rc = find(function, out);
 
 	if (rc < 0) {
 		(void)err_sys(e, rc, "has no node in /dev/vfio/devices");
@@ -77,11 +79,11 @@ static int must_find(const char *bdf, struct cdev *out, struct err *e)
 	return rc;
 }
 
-int vfio_cdev_check(const char *bdf, int fd, struct err *e)
+int vfio_cdev_check(const char *function, int fd, struct err *e)
 {
 	struct stat st;
 	struct cdev c;
-	int rc = must_find(bdf, &c, e);
+	int rc = must_find(function, &c, e);
 
 	if (rc < 0)
 		return rc;
@@ -96,10 +98,10 @@ int vfio_cdev_check(const char *bdf, int fd, struct err *e)
 	return -EINVAL;
 }
 
-int vfio_cdev_open(const char *bdf, struct err *e)
+int vfio_cdev_open(const char *function, struct err *e)
 {
 	struct cdev c;
-	int rc = must_find(bdf, &c, e);
+	int rc = must_find(function, &c, e);
 	int fd;
 
 	if (rc < 0)
@@ -122,9 +124,9 @@ static bool opens(const char *path)
 	return ok;
 }
 
-bool vfio_cdev_offered(const char *bdf)
+bool vfio_cdev_offered(const char *function)
 {
 	struct cdev c;
 
-	return find(bdf, &c) == 0 && opens("/dev/iommu") && opens(c.path);
+	return find(function, &c) == 0 && opens("/dev/iommu") && opens(c.path);
 }

@@ -11,15 +11,15 @@
 
 #include "vmm/base/err.h"
 
-/* Open the node of @bdf (canonical) and check that it is the function's.
- * Returns an fd. */
-int vfio_cdev_open(const char *bdf, struct err *e);
+/* Open the node of @function (canonical name) and check that it is the
+ * function's. Returns an fd. */
+int vfio_cdev_open(const char *function, struct err *e);
 
 /* Is @fd such a node's, opened by somebody else? A sentence if it is not. */
-int vfio_cdev_check(const char *bdf, int fd, struct err *e);
+int vfio_cdev_check(const char *function, int fd, struct err *e);
 
 /* Could it be had through /dev/iommu and such a node, by us? Whether another
  * process has it shows only later. */
-bool vfio_cdev_offered(const char *bdf);
+bool vfio_cdev_offered(const char *function);
 
 #endif

@@ -30,6 +30,7 @@ void vfio_device_counts(const struct vfio_device *d, struct vfio_counts *out)
 	*out = (struct vfio_counts){
 		.mode = vfio_irq_mode_name(mode),
 		.line = &d->irqs.line,
+		.ends = &d->irqs.ends,
 		.resets = d->resets,
 		.n_resets = VFIO_RESET_CAUSES,
 	};

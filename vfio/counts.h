@@ -19,6 +19,7 @@ struct vfio_reset_count {
 struct vfio_counts {
 	const char *mode; /* "none", "INTx", "MSI" or "MSI-X" */
 	const struct irq_line *line;
+	const counter *ends; /* of INTx that the loop told its driver */
 	const struct vfio_reset_count *resets; /* n_resets of them */
 	unsigned n_resets;
 	/* host_irqs_fini is the caller's; without vectors: not counted */

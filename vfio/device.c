@@ -5,7 +5,8 @@
  *     attach to the I/O address space       group.c, iommufd.c: the device fd;
  *       |                                   the kernel resets the function by
  *       |                                   opening it. user.c: a connection;
- *       |                                   the reset is ours to ask for
+ *       |                                   the reset is ours to ask for, as a
+ *       |                                   mediated device's is
  *     read config space, once               what the function is
  *     decode and bus mastering off          nothing moves until the guest says
  *     BARs, ROM, policy, interrupts         what the guest will see
@@ -79,7 +80,7 @@ static int read_config(struct vfio_device *d, struct err *e)
 	(void)err_set(e, -EIO,
 		      "the function does not answer: its config space reads "
 		      "all ones");
-	if (!d->dev->raw)
+	if (!d->dev->raw && !d->dev->mediated)
 		err_hint(e,
 			 "it may be asleep: load vfio-pci with "
 			 "disable_idle_d3=1, or write 0 to "
@@ -118,7 +119,7 @@ static int learn_config(struct vfio_device *d, struct err *e)
 			       "has header type %u: only endpoints can be "
 			       "assigned",
 			       type);
-	if (d->dev->raw)
+	if (d->dev->raw || d->dev->mediated)
 		adopt_config(d);
 	memcpy(d->pci.config, d->seen, sizeof(d->seen));
 	memset(d->pci.config + PCI_BASE_ADDRESS_0, 0, VFIO_BAR_BYTES);

@@ -43,7 +43,7 @@ enum {
 };
 
 struct attached {
-	char bdf[24]; /* empty: slot is free */
+	char name[VFIO_NAME_SIZE]; /* empty: slot is free */
 	struct vfio_group *group;
 };
 
@@ -62,11 +62,11 @@ static struct group_iommu *iommu_of(struct vfio_iommu *i)
 
 /* -------- groups -------- */
 
-static int group_get(struct group_iommu *i, const char *bdf,
+static int group_get(struct group_iommu *i, const char *name,
 		     struct vfio_group **out, struct err *e)
 {
 	struct vfio_group *vacant = NULL;
-	int rc = vfio_group_of(bdf, e);
+	int rc = vfio_group_of(name, e);
 	int number = rc;
 
 	if (rc < 0)
@@ -87,7 +87,7 @@ static int group_get(struct group_iommu *i, const char *bdf,
 	*vacant = (struct vfio_group){ .fd = -1,
 				       .number = number,
 				       .host = &i->host };
-	rc = vfio_group_join(vacant, bdf, e);
+	rc = vfio_group_join(vacant, name, e);
 	if (rc < 0) {
 		vfio_group_leave(vacant);
 		return rc;
@@ -115,12 +115,12 @@ static void device_released(void *arg)
 {
 	struct attached *a = arg;
 
-	a->bdf[0] = '\0';
+	a->name[0] = '\0';
 	if (--a->group->devices == 0)
 		vfio_group_leave(a->group);
 }
 
-static int slot_for(struct group_iommu *i, const char *bdf,
+static int slot_for(struct group_iommu *i, const char *name,
 		    struct attached **out, struct err *e)
 {
 	struct attached *vacant = NULL;
@@ -128,9 +128,9 @@ static int slot_for(struct group_iommu *i, const char *bdf,
 	for (unsigned n = 0; n < MAX_DEVICES; n++) {
 		struct attached *a = &i->attached[n];
 
-		if (strcmp(a->bdf, bdf) == 0)
+		if (strcmp(a->name, name) == 0)
 			return err_set(e, -EEXIST, "is given twice");
-		if (a->bdf[0] == '\0' && !vacant)
+		if (a->name[0] == '\0' && !vacant)
 			vacant = a;
 	}
 	if (!vacant)
@@ -183,7 +183,7 @@ static int group_iommu_attach(struct vfio_iommu *iommu,
 	}
 	g->devices++;
 	a->group = g;
-	snprintf(a->bdf, sizeof(a->bdf), "%s", w->name);
+	snprintf(a->name, sizeof(a->name), "%s", w->name);
 	rc = vfio_kernel_open(rc, w->name, device_released, a, out, e);
 	if (rc >= 0)
 		vfio_kernel_by_group(*out, &i->proof);

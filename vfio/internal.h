@@ -157,6 +157,8 @@ struct vfio_irqs {
 	int msix_fd[MSIX_MAX];	/* installed in the kernel; -1: none */
 	struct vfio_msix_place place;
 	struct irq_line line;
+	struct loop_fd ended; /* listed: its driver needs us to unmask it */
+	counter ends;	      /* how often we did; pci.lock */
 	struct msi msi;
 	struct msix msix;
 	bool has_msi, has_msix; /* msi_init, msix_init done */

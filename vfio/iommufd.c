@@ -40,6 +40,7 @@
 #include "vfio/ioas.h"
 #include "vfio/kernel.h"
 #include "vfio/kvm.h"
+#include "vfio/name.h"
 #include "vfio/refusal.h"
 #include "vfio/spaces.h"
 #include "vfio/sysfs.h"
@@ -55,8 +56,8 @@ enum {
 };
 
 struct attached {
-	char bdf[24]; /* empty: slot is free */
-	int fd;	      /* of the node; kernel.c has another of the same file */
+	char name[VFIO_NAME_SIZE]; /* empty: slot is free */
+	int fd; /* of the node; kernel.c has another of the same file */
 	int group;
 	struct vfio_ioas *space; /* NULL: not attached */
 	bool kvm_knows;
@@ -259,7 +260,7 @@ static int join_space(struct attached *a, struct err *e)
 		if (s->id == 0 && vfio_spaces_other(&a->owner->spaces, s))
 			log_info("vfio: %s needs an I/O address space of its "
 				 "own",
-				 a->bdf);
+				 a->name);
 		rc = try_space(a, s, e);
 		if (rc != -EAGAIN)
 			return rc;
@@ -271,16 +272,26 @@ static int join_space(struct attached *a, struct err *e)
 
 /* -------- functions -------- */
 
+/* For messages, so that a mediated device can do without. */
+static int learn_group(struct attached *a, struct err *e)
+{
+	a->group = vfio_group_of(a->name, e);
+	if (a->group >= 0 || !vfio_name_is_mdev(a->name))
+		return a->group;
+	*e = ERR_NONE;
+	a->group = -1;
+	return 0;
+}
+
 static int attached_build(struct attached *a, const struct vfio_wanted *w,
 			  struct err *e)
 {
-	int rc = vfio_group_of(a->bdf, e);
+	int rc = learn_group(a, e);
 
 	if (rc < 0)
 		return rc;
-	a->group = rc;
-	rc = w->fd ? vfio_cdev_check(a->bdf, a->fd, e)
-		   : vfio_cdev_open(a->bdf, e);
+	rc = w->fd ? vfio_cdev_check(a->name, a->fd, e)
+		   : vfio_cdev_open(a->name, e);
 	if (rc < 0)
 		return rc;
 	if (!w->fd)
@@ -306,10 +317,10 @@ static void attached_leave(void *arg)
 	if (a->space && --a->space->devices == 0)
 		vfio_ioas_close(a->space);
 	a->space = NULL;
-	a->bdf[0] = '\0';
+	a->name[0] = '\0';
 }
 
-static int slot_for(struct iommufd_iommu *i, const char *bdf,
+static int slot_for(struct iommufd_iommu *i, const char *name,
 		    struct attached **out, struct err *e)
 {
 	struct attached *vacant = NULL;
@@ -317,9 +328,9 @@ static int slot_for(struct iommufd_iommu *i, const char *bdf,
 	for (unsigned n = MAX_DEVICES; n-- > 0;) {
 		struct attached *a = &i->attached[n];
 
-		if (strcmp(a->bdf, bdf) == 0)
+		if (strcmp(a->name, name) == 0)
 			return err_set(e, -EEXIST, "is given twice");
-		if (a->bdf[0] == '\0')
+		if (a->name[0] == '\0')
 			vacant = a;
 	}
 	if (!vacant)
@@ -342,7 +353,7 @@ static int iommufd_attach(struct vfio_iommu *iommu, const struct vfio_wanted *w,
 		return rc;
 	}
 	*a = (struct attached){ .fd = fd, .owner = i };
-	snprintf(a->bdf, sizeof(a->bdf), "%s", w->name);
+	snprintf(a->name, sizeof(a->name), "%s", w->name);
 	rc = attached_build(a, w, e);
 	fd = rc < 0 ? rc : sys_dup(a->fd);
 	if (fd < 0) {
@@ -395,6 +406,10 @@ static int iommufd_peer_unmap(struct vfio_iommu *iommu,
 static int iommufd_peer_check(struct vfio_iommu *iommu, struct vfio_dev *d,
 			      struct err *e)
 {
+	if (!d->ops->dma_file)
+		return err_set(e, -ENOTSUP,
+			       "a mediated device makes no file of its BARs, "
+			       "which iommufd could map");
 	return d->ops->dma_file(d, 0, 0, 0, e);
 }
 
@@ -417,7 +432,7 @@ static int iommufd_blame(struct vfio_iommu *iommu, const struct range *r)
 	for (unsigned n = 0; n < MAX_DEVICES; n++) {
 		const struct attached *a = &i->attached[n];
 
-		if (a->bdf[0] != '\0' &&
+		if (a->name[0] != '\0' &&
 		    vfio_group_reserves(a->group, r->base, r->size))
 			return a->group;
 	}

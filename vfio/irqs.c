@@ -8,7 +8,8 @@
  * through "none": INTx is off before messages come on, and back when they are
  * gone. INTx is level triggered: VFIO masks the line at each interrupt, and
  * KVM's resample eventfd, signalled when the guest ends the interrupt, unmasks
- * it, without us.
+ * it, without us. Drivers of mediated devices may know no eventfd for that;
+ * then the event loop listens to KVM's and unmasks, later by a wake-up of ours.
  */
 #include <string.h>
 
@@ -42,6 +43,43 @@ static void index_off(struct vfio_device *d, unsigned index)
 
 /* -------- INTx -------- */
 
+/* The guest ended an interrupt. */
+static void intx_ended(struct loop_fd *f, uint32_t events)
+{
+	struct vfio_device *d = container_of(f, struct vfio_device, irqs.ended);
+
+	pthread_mutex_lock(&d->pci.lock);
+	if (sys_eventfd_drain(f->fd) > 0 && d->irqs.mode == VFIO_IRQ_INTX) {
+		(void)d->dev->ops->intx_unmask(d->dev, -1, NULL);
+		counter_add_owned(&d->irqs.ends, 1);
+	}
+	pthread_mutex_unlock(&d->pci.lock);
+}
+
+/* Drivers differ in what they answer to an eventfd that they do not take. */
+static bool is_not_taken(int rc)
+{
+	return rc == -ENOTTY || rc == -EINVAL || rc == -ENOTSUP;
+}
+
+/* From now on the end of an interrupt unmasks the line. */
+static int unmask_at_end(struct vfio_device *d, struct err *e)
+{
+	int fd = d->irqs.line.resample_fd;
+	struct err why = ERR_NONE;
+	int rc = d->dev->ops->intx_unmask(d->dev, fd, &why);
+
+	if (rc >= 0)
+		return rc;
+	if (!is_not_taken(rc)) {
+		*e = why;
+		return rc;
+	}
+	trace_vfio_intx(vfio_name(d), d->irqs.line.gsi, "ends in our loop");
+	d->irqs.ended = (struct loop_fd){ .handler = intx_ended, .fd = fd };
+	return loop_add(&d->vm->loop, &d->irqs.ended, EPOLLIN, e);
+}
+
 static int intx_tie(struct vfio_device *d, struct err *e)
 {
 	struct irq_line *l = &d->irqs.line;
@@ -56,7 +94,7 @@ static int intx_tie(struct vfio_device *d, struct err *e)
 	if (rc >= 0)
 		rc = irq_line_attach(l, e);
 	if (rc >= 0)
-		rc = ops->intx_unmask(d->dev, l->resample_fd, e);
+		rc = unmask_at_end(d, e);
 	if (rc >= 0)
 		rc = ops->intx_unmask(d->dev, -1, e);
 	return rc;
@@ -67,6 +105,7 @@ static void intx_untie(struct vfio_device *d)
 	struct irq_line *l = &d->irqs.line;
 
 	(void)d->dev->ops->intx_mask(d->dev, NULL);
+	loop_remove(&d->vm->loop, &d->irqs.ended);
 	irq_line_detach(l); /* KVM lowers the line */
 	index_off(d, VFIO_PCI_INTX_IRQ_INDEX);
 	/* what was on its way is not for the next user */
@@ -348,7 +387,7 @@ int vfio_irqs_open(struct vfio_device *d, struct err *e)
 
 	if (most < d->irqs.n_msi)
 		most = d->irqs.n_msi;
-	if (d->vm->counting && !d->dev->raw)
+	if (d->vm->counting && !d->dev->raw && !d->dev->mediated)
 		host_irqs_init(&d->irqs.host, most);
 	if (d->msi_at) {
 		msi_init(&d->irqs.msi, &d->pci, &d->vm->irq, d->msi_at,

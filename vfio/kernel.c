@@ -3,10 +3,20 @@
  * Regions are stretches of the device fd, at offsets that only REGION_INFO
  * knows. Interrupts are eventfds that the kernel signals. The same whether the
  * fd came from a group or from iommufd.
+ *
+ * Behind the fd of a mediated device is not vfio-pci, but a driver that models
+ * a function in software. It has no bus that could be reset, no power states
+ * of its own, and its answers are less complete:
+ *
+ *     config space may end before byte 256 (255 bytes, samples/vfio-mdev in
+ *     the kernel): what is missing reads 0
+ *     VFIO_DEVICE_RESET may work although VFIO_DEVICE_FLAGS_RESET is not set
+ *     an interrupt index that it does not know is refused, not empty
  */
 #include "vfio/kernel.h"
 
 #include <assert.h>
+#include <linux/pci_regs.h>
 #include <linux/vfio.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +26,7 @@
 #include "vfio/dmabuf.h"
 #include "vfio/hot.h"
 #include "vfio/info.h"
+#include "vfio/name.h"
 #include "vfio/place.h"
 #include "vmm/base/bytes.h"
 #include "vmm/base/sys.h"
@@ -27,6 +38,7 @@ struct kernel_dev {
 	void *arg;
 	const struct vfio_groups *groups; /* NULL: it has a node of its own */
 	uint64_t offset[VFIO_PCI_NUM_REGIONS]; /* in the fd */
+	uint64_t config_end; /* bytes of config space that there are */
 };
 
 static struct kernel_dev *kernel_of(struct vfio_dev *d)
@@ -35,6 +47,24 @@ static struct kernel_dev *kernel_of(struct vfio_dev *d)
 }
 
 /* -------- regions -------- */
+
+/* Nothing but the header has to be there. */
+static void fill_config_up(struct kernel_dev *k, struct vfio_region *r)
+{
+	k->config_end = r->size;
+	if (k->dev.mediated && r->size >= PCI_STD_HEADER_SIZEOF &&
+	    r->size < PCI_CFG_SPACE_SIZE)
+		r->size = PCI_CFG_SPACE_SIZE;
+}
+
+/* How many of @n bytes at @off of region @index are there. */
+static unsigned there(const struct kernel_dev *k, unsigned index, uint64_t off,
+		      unsigned n)
+{
+	if (index != VFIO_PCI_CONFIG_REGION_INDEX || off + n <= k->config_end)
+		return n;
+	return off < k->config_end ? (unsigned)(k->config_end - off) : 0;
+}
 
 static int kernel_region(struct vfio_dev *d, unsigned index,
 			 struct vfio_region *out, struct err *e)
@@ -54,6 +84,8 @@ static int kernel_region(struct vfio_dev *d, unsigned index,
 	vfio_region_parse(info, (size_t)rc, k->dev.name, index, out);
 	k->offset[index] = info->offset;
 	free(buf);
+	if (index == VFIO_PCI_CONFIG_REGION_INDEX)
+		fill_config_up(k, out);
 	return 0;
 }
 
@@ -78,18 +110,25 @@ static int kernel_read(struct vfio_dev *d, unsigned index, uint64_t off,
 		       void *buf, unsigned n, struct err *e)
 {
 	struct kernel_dev *k = kernel_of(d);
+	unsigned some = there(k, index, off, n);
 
-	return short_or(sys_pread(k->fd, buf, n, k->offset[index] + off), n,
-			"read", index, off, e);
+	memset((uint8_t *)buf + some, 0, n - some);
+	if (some == 0)
+		return 0;
+	return short_or(sys_pread(k->fd, buf, some, k->offset[index] + off),
+			some, "read", index, off, e);
 }
 
 static int kernel_write(struct vfio_dev *d, unsigned index, uint64_t off,
 			const void *buf, unsigned n, struct err *e)
 {
 	struct kernel_dev *k = kernel_of(d);
+	unsigned some = there(k, index, off, n);
 
-	return short_or(sys_pwrite(k->fd, buf, n, k->offset[index] + off), n,
-			"write", index, off, e);
+	if (some == 0)
+		return 0;
+	return short_or(sys_pwrite(k->fd, buf, some, k->offset[index] + off),
+			some, "write", index, off, e);
 }
 
 static int kernel_write_by(struct vfio_dev *d, unsigned index, uint64_t off,
@@ -145,6 +184,17 @@ static int kernel_irq_info(struct vfio_dev *d, unsigned index,
 			       "cannot ask for interrupt index %u", index);
 	out->count = info.count;
 	out->flags = info.flags;
+	return 0;
+}
+
+/* Which ones there are, a mediated device says by taking the question. */
+static int mediated_irq_info(struct vfio_dev *d, unsigned index,
+			     struct vfio_irq_facts *out, struct err *e)
+{
+	struct err why = ERR_NONE;
+
+	if (kernel_irq_info(d, index, out, &why) < 0)
+		*out = (struct vfio_irq_facts){ 0 };
 	return 0;
 }
 
@@ -289,6 +339,33 @@ static const struct vfio_dev_ops kernel_ops = {
 	.close = kernel_close,
 };
 
+static const struct vfio_dev_ops mediated_ops = {
+	.region = kernel_region,
+	.read = kernel_read,
+	.write = kernel_write,
+	.map = kernel_map,
+	.irq_info = mediated_irq_info,
+	.irqs = kernel_irqs,
+	.intx_mask = kernel_intx_mask,
+	.intx_unmask = kernel_intx_unmask,
+	.reset = kernel_reset,
+	.close = kernel_close,
+};
+
+static int refuse_kind(const struct kernel_dev *k,
+		       const struct vfio_device_info *info, struct err *e)
+{
+	(void)err_set(e, -EINVAL,
+		      "is no PCI device to VFIO (flags %#x, %u regions)",
+		      info->flags, info->num_regions);
+	if (k->dev.mediated)
+		err_hint(e,
+			 "/sys/bus/mdev/devices/%s/mdev_type/device_api says "
+			 "what it is: only vfio-pci can be assigned",
+			 k->dev.name);
+	return -EINVAL;
+}
+
 static int kernel_build(struct kernel_dev *k, struct err *e)
 {
 	struct vfio_device_info info = { .argsz = sizeof(info) };
@@ -298,10 +375,7 @@ static int kernel_build(struct kernel_dev *k, struct err *e)
 		return err_sys(e, rc, "cannot ask what the device is");
 	if (!(info.flags & VFIO_DEVICE_FLAGS_PCI) ||
 	    info.num_regions <= VFIO_PCI_CONFIG_REGION_INDEX)
-		return err_set(e, -EINVAL,
-			       "is no PCI device to VFIO (flags %#x, %u "
-			       "regions)",
-			       info.flags, info.num_regions);
+		return refuse_kind(k, &info, e);
 	k->dev.can_reset = info.flags & VFIO_DEVICE_FLAGS_RESET;
 	k->dev.n_regions = info.num_regions;
 	k->dev.n_irqs = info.num_irqs;
@@ -312,6 +386,7 @@ int vfio_kernel_open(int fd, const char *name, void (*released)(void *arg),
 		     void *arg, struct vfio_dev **out, struct err *e)
 {
 	struct kernel_dev *k = calloc(1, sizeof(*k));
+	bool mediated = vfio_name_is_mdev(name);
 	int rc;
 
 	if (!k) {
@@ -320,7 +395,9 @@ int vfio_kernel_open(int fd, const char *name, void (*released)(void *arg),
 			released(arg);
 		return err_set(e, -ENOMEM, "out of memory");
 	}
-	*k = (struct kernel_dev){ .dev.ops = &kernel_ops,
+	*k = (struct kernel_dev){ .dev.ops = mediated ? &mediated_ops
+						      : &kernel_ops,
+				  .dev.mediated = mediated,
 				  .fd = fd,
 				  .released = released,
 				  .arg = arg };

@@ -2,11 +2,11 @@
  *
  * From the best to the last resort (VFIO-RST-02):
  *
- *     the function alone     VFIO_DEVICE_RESET, or its server: FLR and the like
- *     its bus, alone on it   VFIO_DEVICE_PCI_HOT_RESET
- *     by power states        VFIO_DEVICE_RESET too, when that is all the kernel
- *                            has: D3hot and back leaves much as it was
- *     its bus, with others   when all of them are this VM's
+ *     the function alone     VFIO_DEVICE_RESET, or its server: FLR and the
+ * like, of a mediated device whatever its driver does its bus, alone on it
+ * VFIO_DEVICE_PCI_HOT_RESET by power states        VFIO_DEVICE_RESET too, when
+ * that is all the kernel has: D3hot and back leaves much as it was its bus,
+ * with others   when all of them are this VM's
  *
  * A reset of the whole machine takes the bus first, as a real one does: FLR
  * does not reach everything. So does a guest that resets the bus above several
@@ -57,6 +57,8 @@ static void method_of(const struct vfio_device *d, char *out, size_t n)
 		snprintf(out, n, vfio_needs_flr(d) ? "flr" : "none");
 	else if (d->dev->raw)
 		snprintf(out, n, "by its server");
+	else if (d->dev->mediated)
+		snprintf(out, n, "by its driver");
 	else if (out[0] != '\0')
 		return;
 	else if (vfio_has_pcie_flr(d))
@@ -212,7 +214,11 @@ static int refuse(const struct vfio_device *d, const struct vfio_hot_set *s,
 		name_others(d, s, true, e);
 	}
 	err_hint(e, "%saccept that with --%s %s,allow-no-reset",
-		 s->n > 1 ? "give this VM all functions of the bus, or " : "",
+		 s->n > 1 ? "give this VM all functions of the bus, or "
+		 : d->dev->mediated
+			 ? "remove the mediated device after each use and make "
+			   "it anew, and "
+			 : "",
 		 option_of(d), vfio_name(d));
 	return -ENOTSUP;
 }

@@ -312,13 +312,13 @@ int vfio_options_parse(const char *text, struct vfio_options *out,
 		       struct err *e)
 {
 	struct vfio_options o = { 0 };
-	char name[24];
+	char name[VFIO_NAME_SIZE];
 	int rc = take_host(text, &o, e);
 
 	if (rc >= 0)
 		rc = vfio_card_is_meant(o.host)
 			     ? vfio_card_parse(o.host, name, e)
-			     : vfio_bdf_parse(o.host, name, e);
+			     : vfio_name_parse(o.host, name, e);
 	if (rc >= 0)
 		rc = take_rest(text, name, &o, e);
 	if (rc >= 0)

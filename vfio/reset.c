@@ -146,10 +146,27 @@ int vfio_reset_bus(struct vfio_device *d, struct err *e)
 	return rc;
 }
 
+/* Some drivers of mediated devices reset them and do not say that they can;
+ * the samples in the kernel do. */
+static int try_mediated(struct vfio_device *d)
+{
+	bool known = d->dev->can_reset;
+	struct err why = ERR_NONE;
+	int rc = try(d->dev, d->dev->ops->reset, &why);
+
+	d->dev->can_reset = known || rc >= 0;
+	trace_vfio_reset(vfio_name(d), "itself", rc);
+	if (rc < 0 && known)
+		log_warn("vfio: %s: %s", vfio_name(d), why.text);
+	return 0;
+}
+
 int vfio_reset_at_open(struct vfio_device *d, struct err *e)
 {
 	struct err why = ERR_NONE;
 
+	if (d->dev->mediated)
+		return try_mediated(d);
 	if (!d->dev->raw || !d->dev->can_reset)
 		return 0;
 	if (try(d->dev, d->dev->ops->reset, &why) < 0)

@@ -1,8 +1,9 @@
 /* vfio/sysfs.c - what sysfs tells about a host function before VFIO is touched
  *
- * Everything is read from /sys/bus/pci/devices/<bdf>/ and
- * /sys/kernel/iommu_groups/<n>/. Nothing is written: binding a function to
- * vfio-pci is the operator's decision, so each refusal carries the commands.
+ * Everything is read from /sys/bus/pci/devices/<bdf>/ (of a mediated device,
+ * /sys/bus/mdev/devices/<uuid>/) and /sys/kernel/iommu_groups/<n>/. Nothing is
+ * written: binding a function to vfio-pci is the operator's decision, so each
+ * refusal carries the commands.
  */
 #include "vfio/sysfs.h"
 
@@ -18,12 +19,7 @@
 #include "vmm/base/range.h"
 #include "vmm/base/sys.h"
 
-enum { PATH_SIZE = 160, MAX_RESERVED = 64 };
-
-static void path_of(char *path, const char *bdf, const char *file)
-{
-	snprintf(path, PATH_SIZE, "/sys/bus/pci/devices/%s/%s", bdf, file);
-}
+enum { PATH_SIZE = VFIO_SYSFS_PATH_SIZE, MAX_RESERVED = 64 };
 
 /* -------- single facts -------- */
 
@@ -34,7 +30,7 @@ static int link_name(const char *bdf, const char *file, char *out, size_t n)
 	const char *slash;
 	int rc;
 
-	path_of(path, bdf, file);
+	vfio_name_path(bdf, file, path);
 	rc = sys_readlink(path, target, sizeof(target));
 	if (rc < 0)
 		return rc;
@@ -55,7 +51,7 @@ static int64_t number(const char *bdf, const char *file, int64_t fallback)
 	char path[PATH_SIZE], text[32], *end;
 	int64_t v;
 
-	path_of(path, bdf, file);
+	vfio_name_path(bdf, file, path);
 	if (sys_read_text(path, text, sizeof(text)) <= 0)
 		return fallback;
 	v = strtoll(text, &end, 0);
@@ -77,7 +73,7 @@ static bool has_vfio_device(const char *bdf)
 	char path[PATH_SIZE];
 	struct stat st;
 
-	path_of(path, bdf, "vfio-dev");
+	vfio_name_path(bdf, "vfio-dev", path);
 	return sys_stat(path, &st) == 0;
 }
 
@@ -95,6 +91,14 @@ int vfio_group_of(const char *bdf, struct err *e)
 	long group;
 	int rc = link_name(bdf, "iommu_group", name, sizeof(name));
 
+	if (rc < 0 && vfio_name_is_mdev(bdf)) {
+		(void)err_set(e, -ENODEV,
+			      "is in no IOMMU group: this kernel makes none "
+			      "for mediated devices");
+		err_hint(e, "it was built without CONFIG_VFIO_GROUP; "
+			    "--iommu=iommufd does without");
+		return -ENODEV;
+	}
 	if (rc < 0) {
 		(void)err_set(e, -ENODEV,
 			      "is in no IOMMU group: nothing would "
@@ -197,7 +201,7 @@ static void read_config(const char *bdf, struct vfio_function *f)
 	ssize_t n;
 	int fd;
 
-	path_of(path, bdf, "config");
+	vfio_name_path(bdf, "config", path);
 	fd = sys_open(path, O_RDONLY);
 	if (fd < 0)
 		return;
@@ -220,20 +224,16 @@ static void identify(struct vfio_function *f)
 	f->class_code = (uint32_t)number(f->name, "class", 0);
 }
 
-static int check_exists(const char *bdf, struct err *e)
+static int check_exists(const char *name, struct err *e)
 {
 	char path[PATH_SIZE];
 	struct stat st;
 	int rc;
 
-	path_of(path, bdf, "");
-	path[strlen(path) - 1] = '\0';
+	vfio_name_path(name, "", path);
 	rc = sys_stat(path, &st);
-	if (rc == -ENOENT) {
-		(void)err_set(e, rc, "this host has no such PCI function");
-		err_hint(e, "`lspci -D` lists what there is");
-		return rc;
-	}
+	if (rc == -ENOENT)
+		return vfio_name_missing(name, e);
 	return rc < 0 ? err_sys(e, rc, "cannot look at %s", path) : 0;
 }
 
@@ -284,17 +284,15 @@ static int check_driver(const struct vfio_function *f, struct err *e)
 	return -EBUSY;
 }
 
-static int function_build(struct vfio_function *f, struct err *e)
+static int pci_build(struct vfio_function *f, struct err *e)
 {
 	char path[PATH_SIZE];
-	int rc = check_exists(f->name, e);
+	int rc;
 
-	if (rc < 0)
-		return rc;
 	read_config(f->name, f);
 	identify(f);
 	f->numa_node = (int)number(f->name, "numa_node", -1);
-	path_of(path, f->name, "reset_method");
+	vfio_name_path(f->name, "reset_method", path);
 	if (sys_read_text(path, f->reset_method, sizeof(f->reset_method)) < 0)
 		f->reset_method[0] = '\0';
 	vfio_driver_of(f->name, f->driver, sizeof(f->driver));
@@ -307,11 +305,42 @@ static int function_build(struct vfio_function *f, struct err *e)
 	return check_driver(f, e);
 }
 
+/* A mediated device shows neither IDs nor config space here: it has to be open
+ * for that. Whatever drives one is VFIO's. */
+static int mdev_build(struct vfio_function *f, struct err *e)
+{
+	struct err why = ERR_NONE;
+
+	vfio_driver_of(f->name, f->driver, sizeof(f->driver));
+	if (f->driver[0] == '\0') {
+		(void)err_set(e, -ENODEV, "is bound to no driver");
+		err_hint(e,
+			 "echo 1 > /sys/bus/mdev/devices/%s/remove, and make "
+			 "it anew",
+			 f->name);
+		return -ENODEV;
+	}
+	/* -1 where only iommufd can have it, see vfio_group_of */
+	f->group = vfio_group_of(f->name, &why);
+	if (f->group < 0)
+		f->group = -1;
+	return 0;
+}
+
+static int function_build(struct vfio_function *f, struct err *e)
+{
+	int rc = check_exists(f->name, e);
+
+	if (rc < 0)
+		return rc;
+	return vfio_name_is_mdev(f->name) ? mdev_build(f, e) : pci_build(f, e);
+}
+
 int vfio_function_find(const char *text, struct vfio_function *out,
 		       struct err *e)
 {
 	struct vfio_function f = { .group = -1, .numa_node = -1 };
-	int rc = vfio_bdf_parse(text, f.name, e);
+	int rc = vfio_name_find(text, f.name, e);
 
 	if (rc < 0)
 		return rc;

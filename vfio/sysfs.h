@@ -1,7 +1,8 @@
 /* vfio/sysfs.h - what sysfs tells about a host function before VFIO is touched
  *
- * Accepts a BDF ("01:00.0", "0000:01:00.0", wider domains) or a sysfs path,
- * finds group and driver, and explains why a group is not viable.
+ * Accepts what name.h does: a BDF ("01:00.0", "0000:01:00.0", wider domains), a
+ * mediated device's UUID, or a path in sysfs; finds group and driver, and
+ * explains why a group is not viable.
  */
 #ifndef VFIO_SYSFS_H
 #define VFIO_SYSFS_H
@@ -14,7 +15,8 @@
 #include "vmm/base/err.h"
 
 struct vfio_function {
-	/* canonical BDF; of a function behind vfio-user: the socket's path */
+	/* canonical BDF or UUID; of a function behind vfio-user: the socket's
+	 * path */
 	char name[VFIO_NAME_SIZE];
 	char driver[64]; /* empty: none */
 	int group;	 /* IOMMU group, -1: none */
@@ -28,7 +30,8 @@ struct vfio_function {
 };
 
 /* Look the function up: exists, type 0 header, in a group, on a vfio driver.
- * Each refusal says what to do. */
+ * Each refusal says what to do. Of a mediated device only name, driver and
+ * group are known before it is open. */
 int vfio_function_find(const char *text, struct vfio_function *out,
 		       struct err *e);
 /* Is @driver one that hands functions to userspace? */

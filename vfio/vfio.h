@@ -24,8 +24,9 @@ struct vfio_iommu;
 struct vfio_dev;
 struct vfio_device;
 
-/* What messages call a function: its PCI address, or the path of the socket
- * where a vfio-user server offers it (at most 107 bytes, unix(7)). */
+/* What messages call a function: its PCI address, its UUID if it is a mediated
+ * device (name.h), or the path of the socket where a vfio-user server offers it
+ * (at most 107 bytes, unix(7)). */
 enum { VFIO_NAME_SIZE = 112, VFIO_SOCKET_PATH_MAX = 107 };
 
 /* Which function, and what the kernel wants to see before it hands it out. */
@@ -175,7 +176,7 @@ struct vfio_dev_ops {
 			 uint64_t *out);
 	/* A new file for the DMA of others: the @n bytes from @off on of region
 	 * @index, while it decodes; the caller closes it. @n 0: none, only
-	 * whether there could be one. NULL: never. */
+	 * whether there could be one. NULL: never, see peer_check. */
 	int (*dma_file)(struct vfio_dev *d, unsigned index, uint64_t off,
 			uint64_t n, struct err *e);
 	int (*irq_info)(struct vfio_dev *d, unsigned index,
@@ -217,6 +218,9 @@ struct vfio_dev {
 	const struct vfio_dev_ops *ops;
 	char name[VFIO_NAME_SIZE];
 	bool can_reset; /* VFIO_DEVICE_FLAGS_RESET */
+	/* A driver of the host models it: opening does not reset it, and sysfs
+	 * shows nothing of it. */
+	bool mediated;
 	/* Config space is the device's own: no kernel virtualises BARs, keeps
 	 * registers from us, or switches messages on (VFIO-VU-01). */
 	bool raw;

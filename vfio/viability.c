@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vfio/name.h"
 #include "vfio/sysfs.h"
 #include "vmm/base/bytes.h"
 #include "vmm/base/sys.h"
@@ -67,9 +68,9 @@ static bool is_blocking(const char *driver)
 
 static uint32_t hex_file(const char *bdf, const char *file)
 {
-	char path[160], text[32];
+	char path[VFIO_SYSFS_PATH_SIZE], text[32];
 
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/%s", bdf, file);
+	vfio_name_path(bdf, file, path);
 	if (sys_read_text(path, text, sizeof(text)) <= 0)
 		return 0;
 	return (uint32_t)strtoul(text, NULL, 16);

@@ -77,8 +77,11 @@ static long device_info(const struct device *d, struct vfio_device_info *i)
 {
 	if (i->argsz < offsetof(struct vfio_device_info, cap_offset))
 		return -EINVAL;
-	i->flags = VFIO_DEVICE_FLAGS_PCI |
-		   (d->pci.no_reset ? 0 : VFIO_DEVICE_FLAGS_RESET);
+	i->flags = VFIO_DEVICE_FLAGS_PCI | (d->pci.no_reset || d->pci.mediated
+						    ? 0
+						    : VFIO_DEVICE_FLAGS_RESET);
+	if (d->pci.no_pci)
+		i->flags = VFIO_DEVICE_FLAGS_CCW;
 	i->num_regions = N_REGIONS;
 	i->num_irqs = N_IRQS;
 	return 0;
@@ -167,6 +170,9 @@ static long region_info(const struct device *d, struct vfio_region_info *i)
 static long irq_info(const struct device *d, struct vfio_irq_info *i)
 {
 	if (i->argsz < sizeof(*i) || i->index >= N_IRQS)
+		return -EINVAL;
+	if (d->pci.mediated && i->index != VFIO_PCI_INTX_IRQ_INDEX &&
+	    i->index != VFIO_PCI_MSI_IRQ_INDEX)
 		return -EINVAL;
 	if (i->index == VFIO_PCI_ERR_IRQ_INDEX && d->express_at == 0)
 		return -EINVAL;

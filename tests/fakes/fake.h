@@ -301,7 +301,7 @@ struct trigger {
 struct device {
 	struct obj o;
 	struct fake_pci pci;
-	char bdf[24], driver[32];
+	char bdf[40], driver[32];
 	struct group *group;
 	bool open;
 	/* iommufd.c: its node, and what it is bound and attached to */
@@ -375,6 +375,10 @@ long device_mmap(struct device *d, uint64_t off, uint64_t size, int *fd,
 		 uint64_t *at);
 unsigned device_region_of(uint64_t off, uint64_t *in);
 uint64_t device_offset(unsigned region);
+/* Has it a driver that hands it to userspace? */
+bool device_is_vfio(const struct device *d);
+/* @file of its directory in sysfs. */
+void device_sysfs(const struct device *d, const char *file, char path[128]);
 uint32_t bar_flags(const struct fake_bar *b); /* of its register */
 
 /* -------- resets.c -------- */

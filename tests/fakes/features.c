@@ -138,6 +138,8 @@ long device_feature(struct device *d, void *arg)
 	const struct vfio_device_feature *f = arg;
 	uint32_t which = f->flags & VFIO_DEVICE_FEATURE_MASK;
 
+	if (d->pci.mediated)
+		return -ENOTTY;
 	if (f->argsz < sizeof(*f))
 		return -EINVAL;
 	if (which == DMA_BUF && makes_dmabufs)

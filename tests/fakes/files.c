@@ -350,6 +350,25 @@ int sys_readlink(const char *path, char *buf, size_t n)
 	return (int)call_end(&c, rc);
 }
 
+int sys_realpath(const char *path, char *buf, size_t n)
+{
+	char at[MAX_PATH];
+	struct call c;
+	long rc = call_begin(&c, "realpath %s", path);
+
+	if (rc == 0 && !resolve(path, true, at))
+		rc = -ELOOP;
+	if (rc == 0 && !lookup(at))
+		rc = -ENOENT;
+	if (rc == 0 && strlen(at) >= n)
+		rc = -ENAMETOOLONG;
+	if (rc == 0) {
+		strcpy(buf, at);
+		rc = (long)strlen(at);
+	}
+	return (int)call_end(&c, rc);
+}
+
 int sys_read_text(const char *path, char *buf, size_t n)
 {
 	struct node *node;

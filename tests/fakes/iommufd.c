@@ -403,7 +403,7 @@ int cdev_open(int minor)
 		d = d->next;
 	if (!d)
 		return -ENXIO;
-	if (strcmp(d->driver, "vfio-pci") != 0)
+	if (!device_is_vfio(d))
 		return -ENODEV;
 	return device_open_cdev(d);
 }
@@ -612,16 +612,14 @@ bool iommufd_uses(uint64_t at, uint64_t size)
 
 void cdev_add(struct device *d)
 {
-	char path[128], text[32];
+	char path[128], file[64], text[32];
 
-	if (!host_has_it || d->has_cdev || !d->group ||
-	    strcmp(d->driver, "vfio-pci") != 0)
+	if (!host_has_it || d->has_cdev || !d->group || !device_is_vfio(d))
 		return;
 	d->has_cdev = true;
 	d->minor = next_minor++;
-	snprintf(path, sizeof(path),
-		 "/sys/bus/pci/devices/%s/vfio-dev/vfio%d/dev", d->bdf,
-		 d->minor);
+	snprintf(file, sizeof(file), "vfio-dev/vfio%d/dev", d->minor);
+	device_sysfs(d, file, path);
 	snprintf(text, sizeof(text), "%d:%d\n", CDEV_MAJOR, d->minor);
 	fake_file(path, text);
 	snprintf(path, sizeof(path), "/dev/vfio/devices/vfio%d", d->minor);

@@ -180,7 +180,7 @@ static long intx_mask(struct device *d, const struct vfio_irq_set *s,
 			intx_unmask(d);
 		return 0;
 	}
-	if (mask)
+	if (mask || d->pci.mediated)
 		return -ENOTTY;
 	if (fds[0] < 0) {
 		if (d->unmask.eventfd)

@@ -268,6 +268,13 @@ struct fake_pci {
 	} msi;
 	const struct fake_cap *caps; /* further ones, any order */
 	unsigned n_caps;
+	/* a mediated device, as samples/vfio-mdev/mtty.c makes them: bdf is its
+	 * UUID, driver by default "mtty", 255 bytes of config space, a reset
+	 * that it does not tell of, no eventfd that unmasks INTx, an error for
+	 * interrupt indices other than INTx and MSI. Not modelled: that its
+	 * group has no IOVA ranges, and that maps pin nothing for it */
+	bool mediated;
+	bool no_pci;	   /* VFIO_DEVICE_FLAGS_PCI is clear, _CCW set */
 	bool no_reset;	   /* VFIO_DEVICE_FLAGS_RESET is clear */
 	bool no_bus_reset; /* neither its bus nor its slot can be reset */
 	/* an SR-IOV virtual function: no IDs, BARs and memory enable in

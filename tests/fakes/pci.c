@@ -57,6 +57,18 @@ void device_free_all(void)
 	}
 }
 
+bool device_is_vfio(const struct device *d)
+{
+	return strcmp(d->driver, d->pci.mediated ? "mtty" : "vfio-pci") == 0;
+}
+
+void device_sysfs(const struct device *d, const char *file, char path[128])
+{
+	snprintf(path, 128, "/sys/bus/%s/devices/%s%s%s",
+		 d->pci.mediated ? "mdev" : "pci", d->bdf, file[0] ? "/" : "",
+		 file);
+}
+
 /* -------- the hardware's config space -------- */
 
 /* Put capability @id at @at into the chain, which is in order of addition. */
@@ -251,9 +263,13 @@ attribute(const struct device *d, const char *name, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/%s", d->bdf,
-		 name);
+	device_sysfs(d, name, path);
 	fake_file(path, text);
+}
+
+static const char *parent_of(const struct device *d)
+{
+	return d->pci.mediated ? "virtual/mtty/mtty" : "pci0000:00";
 }
 
 static void put_links(const struct device *d)
@@ -261,37 +277,29 @@ static void put_links(const struct device *d)
 	char path[128], target[128];
 
 	if (d->driver[0] != '\0') {
-		snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver",
-			 d->bdf);
-		snprintf(target, sizeof(target), "../../../bus/pci/drivers/%s",
-			 d->driver);
+		device_sysfs(d, "driver", path);
+		snprintf(target, sizeof(target), "../../../bus/%s/drivers/%s",
+			 d->pci.mediated ? "mdev" : "pci", d->driver);
 		fake_link(path, target);
 	}
 	if (!d->group)
 		return;
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/iommu_group",
-		 d->bdf);
+	device_sysfs(d, "iommu_group", path);
 	snprintf(target, sizeof(target), "../../../kernel/iommu_groups/%d",
 		 d->group->number);
 	fake_link(path, target);
 	snprintf(path, sizeof(path), "/sys/kernel/iommu_groups/%d/devices/%s",
 		 d->group->number, d->bdf);
-	snprintf(target, sizeof(target), "../../../../devices/pci0000:00/%s",
-		 d->bdf);
+	snprintf(target, sizeof(target), "../../../../devices/%s/%s",
+		 parent_of(d), d->bdf);
 	fake_link(path, target);
 }
 
-static void put_sysfs(const struct device *d)
+static void put_attributes(const struct device *d)
 {
 	const struct fake_pci *p = &d->pci;
-	char path[128], target[128];
+	char path[128];
 
-	snprintf(path, sizeof(path), "/sys/devices/pci0000:00/%s", d->bdf);
-	fake_dir(path);
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s", d->bdf);
-	snprintf(target, sizeof(target), "../../../devices/pci0000:00/%s",
-		 d->bdf);
-	fake_link(path, target);
 	attribute(d, "vendor", "0x%04x\n", p->vendor);
 	attribute(d, "device", "0x%04x\n", p->device);
 	attribute(d, "class", "0x%06x\n", p->class_code);
@@ -300,10 +308,25 @@ static void put_sysfs(const struct device *d)
 	if (!p->no_reset)
 		attribute(d, "reset_method", "%s\n",
 			  p->express_at ? "flr bus" : "pm bus");
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/config", d->bdf);
+	device_sysfs(d, "config", path);
 	fake_blob(path, d->hw, d->config_size);
+}
+
+static void put_sysfs(const struct device *d)
+{
+	char path[128], target[128];
+
+	snprintf(path, sizeof(path), "/sys/devices/%s/%s", parent_of(d),
+		 d->bdf);
+	fake_dir(path);
+	device_sysfs(d, "", path);
+	snprintf(target, sizeof(target), "../../../devices/%s/%s", parent_of(d),
+		 d->bdf);
+	fake_link(path, target);
 	put_links(d);
-	if (d->group && strcmp(d->driver, "vfio-pci") == 0) {
+	if (!d->pci.mediated)
+		put_attributes(d);
+	if (d->group && device_is_vfio(d)) {
 		snprintf(path, sizeof(path), "/dev/vfio/%d", d->group->number);
 		fake_lock();
 		if (!node_find(path, true))
@@ -311,7 +334,6 @@ static void put_sysfs(const struct device *d)
 		fake_unlock();
 	}
 }
-
 /* -------- for tests -------- */
 
 void fake_pci_add(const struct fake_pci *p)
@@ -322,10 +344,14 @@ void fake_pci_add(const struct fake_pci *p)
 	snprintf(d->bdf, sizeof(d->bdf), "%s", p->bdf);
 	snprintf(d->pf, sizeof(d->pf), "%s", p->pf ? p->pf : "");
 	snprintf(d->driver, sizeof(d->driver), "%s",
-		 p->driver ? p->driver : "vfio-pci");
+		 p->driver     ? p->driver
+		 : p->mediated ? "mtty"
+			       : "vfio-pci");
 	d->o = (struct obj){ .kind = KIND_DEVICE, .refs = 1, .fd = -1 };
 	snprintf(d->o.name, sizeof(d->o.name), "device %s", d->bdf);
-	d->config_size = p->config_size ? p->config_size : 4096;
+	d->config_size = p->config_size ? p->config_size
+			 : p->mediated	? 255
+					: 4096;
 	d->irq_type = -1;
 	put_regions(d);
 	put_config(d);
@@ -350,7 +376,7 @@ void fake_pci_changed(const char *bdf)
 	memcpy(d->reset_hw, d->hw, sizeof(d->hw));
 	config_init(d);
 	fake_unlock();
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/config", d->bdf);
+	device_sysfs(d, "config", path);
 	fake_blob(path, d->hw, d->config_size);
 }
 

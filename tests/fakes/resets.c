@@ -97,7 +97,8 @@ static bool share_bus(const struct device *a, const struct device *b)
 {
 	struct place p = place_of(a), q = place_of(b);
 
-	return p.domain == q.domain && p.bus == q.bus;
+	return !a->pci.mediated && !b->pci.mediated && p.domain == q.domain &&
+	       p.bus == q.bus;
 }
 
 /* vfio_iommufd_get_dev_id, with VFIO_PCI_DEVID_OWNED for -ENOENT */
@@ -137,6 +138,8 @@ long reset_bus_info(const struct device *d, struct vfio_pci_hot_reset_info *i)
 	if (i->argsz < sizeof(*i))
 		return -EINVAL;
 	room = (uint32_t)((i->argsz - sizeof(*i)) / sizeof(i->devices[0]));
+	if (d->pci.mediated)
+		return -ENOTTY;
 	if (d->pci.no_bus_reset)
 		return -ENODEV;
 	if (growing > 0) {

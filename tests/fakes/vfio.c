@@ -182,7 +182,7 @@ bool group_is_viable(const struct group *g)
 						"pci-stub" };
 
 	for (struct device *d = device_list(); d; d = d->next) {
-		bool ok = d->group != g;
+		bool ok = d->group != g || device_is_vfio(d);
 
 		for (unsigned i = 0; i < ARRAY_LEN(harmless); i++)
 			ok |= strcmp(d->driver, harmless[i]) == 0;
@@ -244,7 +244,7 @@ static long group_get_device(struct group *g, const char *text)
 	d = device_in(g, bdf);
 	if (!g->container || g->container->iommu == 0)
 		return -EINVAL;
-	if (!d || strcmp(d->driver, "vfio-pci") != 0)
+	if (!d || !device_is_vfio(d))
 		return -ENODEV;
 	rc = vf_token_check(d, token ? token + strlen(key) : NULL);
 	return rc < 0 ? rc : device_open(d);

@@ -251,6 +251,20 @@ int sys_readlink(const char *path, char *buf, size_t n)
 	return (int)rc;
 }
 
+int sys_realpath(const char *path, char *buf, size_t n)
+{
+	char *real = realpath(path, NULL);
+	int rc = real ? (int)strlen(real) : -errno;
+
+	if (real && (size_t)rc >= n)
+		rc = -ENAMETOOLONG;
+	if (rc >= 0)
+		memcpy(buf, real, (size_t)rc + 1);
+	free(real);
+	SYS_TRACE(rc, "realpath(%s)", path);
+	return rc;
+}
+
 static int is_real_entry(const struct dirent *d)
 {
 	return strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0;

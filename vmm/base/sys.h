@@ -59,6 +59,9 @@ int sys_set_nonblock(int fd, bool on);
 int sys_read_text(const char *path, char *buf, size_t n);
 /* The target of a symbolic link as a string. Returns its length. */
 int sys_readlink(const char *path, char *buf, size_t n);
+/* The absolute path of what @path leads to, in which no part is a link, as a
+ * string. -ENAMETOOLONG: @n bytes are too few. Returns its length. */
+int sys_realpath(const char *path, char *buf, size_t n);
 /* Call @each for every entry but "." and "..", in sorted order, until it
  * returns nonzero; that value is returned, 0 at the end. */
 int sys_list(const char *path, int (*each)(const char *name, void *arg),

@@ -16,7 +16,7 @@ const char *config_help(void)
 	       "  --cpus N              1 to 255 vCPUs (default 1)\n"
 	       "  --hugepages           take the RAM from the host's hugetlb "
 	       "pool\n"
-	       "  --vfio BDF[,KEY=VALUE]...\n"
+	       "  --vfio BDF|PATH[,KEY=VALUE]...\n"
 	       "                        assign a function bound to vfio-pci; "
 	       "repeatable;\n"
 	       "                        keys are in the manual page\n"

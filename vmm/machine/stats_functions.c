@@ -95,13 +95,14 @@ static json_t *vectors_json(const struct pci_device *d)
 	return list;
 }
 
-static json_t *intx_json(const struct irq_line *l)
+static json_t *intx_json(const struct irq_line *l, const counter *ends)
 {
 	json_t *o = json_object();
 
 	stats_set_number(o, "gsi", l->gsi);
 	stats_set_text(o, "delivery", l->live ? "irqfd, resample" : "off");
 	stats_set_number(o, "irqfds", counter_get(&l->ties));
+	stats_set_number(o, "ends_by_loop", counter_get(ends));
 	return o;
 }
 
@@ -129,7 +130,7 @@ static json_t *interrupts_json(const struct pci_device *d,
 
 	stats_set_text(o, "mode", c->mode);
 	if (c->line->irq)
-		stats_set(o, "intx", intx_json(c->line));
+		stats_set(o, "intx", intx_json(c->line, c->ends));
 	stats_set(o, "vectors", vectors_json(d));
 	if (c->host.vector)
 		stats_set(o, "host", host_json(&c->host));

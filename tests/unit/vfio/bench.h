@@ -39,6 +39,8 @@
 /* NULL: through the kernel. */
 static const struct fake_user *bench_user;
 static bool bench_iommufd;
+/* What the command line calls the function. */
+static const char *bench_host = BDF;
 
 /* What messages call the function. */
 static inline const char *bench_name(void)
@@ -97,7 +99,7 @@ static inline void bench_vm(struct bench *b)
 static inline int bench_attach(struct bench *b, struct err *e)
 {
 	int rc = bench_user ? vfio_user_function(SOCKET, &b->f, e)
-			    : vfio_function_find(BDF, &b->f, e);
+			    : vfio_function_find(bench_host, &b->f, e);
 
 	if (rc >= 0)
 		rc = vfio_device_open(&b->vm, b->iommu, &b->f, &b->o, &b->dev,

@@ -272,6 +272,8 @@ static void function_tells_accesses_vectors_and_maps(void **state)
 	assert_string_equal(text(o, "functions.0.interrupts.mode"), "INTx");
 	assert_string_equal(text(o, "functions.0.interrupts.intx.delivery"),
 			    "irqfd, resample");
+	assert_int_equal(number(o, "functions.0.interrupts.intx.ends_by_loop"),
+			 0);
 	assert_int_equal(number(o, "functions.0.interrupts.host.intx"), 0);
 	assert_string_equal(text(o, "dma.0.through"), "vfio");
 	assert_int_equal(number(o, "dma.0.maps"), 1);

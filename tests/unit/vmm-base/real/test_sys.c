@@ -1,5 +1,6 @@
 /* The real vmm/base/sys*.c on the real kernel; no privileges, no devices. */
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/memfd.h>
 #include <linux/vfio.h>
 #include <pthread.h>
@@ -174,6 +175,21 @@ static void link_is_read_as_a_string(void **state)
 	assert_int_equal(sys_readlink(path, text, 4), 3);
 	assert_string_equal(text, "../");
 	assert_int_equal(sys_readlink(folder, text, 8), -EINVAL);
+}
+
+static void a_real_path_has_no_links(void **state)
+{
+	char path[128], text[PATH_MAX], real[PATH_MAX];
+
+	strcpy(path, in_folder("way"));
+	assert_int_equal(symlink("there/", path), 0);
+	assert_int_equal(sys_realpath(path, text, sizeof(text)), -ENOENT);
+	assert_int_equal(mkdir(in_folder("there"), 0700), 0);
+	assert_non_null(realpath(in_folder("there"), real));
+	assert_int_equal(sys_realpath(path, text, sizeof(text)), strlen(real));
+	assert_string_equal(text, real);
+	assert_int_equal(sys_realpath(path, text, strlen(real)), -ENAMETOOLONG);
+	assert_int_equal(sys_realpath("/", text, 2), 1);
 }
 
 static int collect(const char *name, void *arg)
@@ -566,6 +582,7 @@ int main(void)
 		cmocka_unit_test(transfers_at_an_offset),
 		cmocka_unit_test(text_loses_its_trailing_space),
 		cmocka_unit_test(link_is_read_as_a_string),
+		cmocka_unit_test(a_real_path_has_no_links),
 		cmocka_unit_test(list_is_sorted_and_can_stop),
 		cmocka_unit_test(ioctl_gives_value_or_errno),
 		cmocka_unit_test(memory_comes_and_goes),
