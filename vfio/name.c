@@ -1,7 +1,6 @@
 /* vfio/name.c - how a function of the host is written; see name.h */
 #include "vfio/name.h"
 
-#include <ctype.h>
 #include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -91,13 +90,18 @@ bool vfio_name_is_mdev(const char *name)
 	return vfio_token_parse(name, uuid, &why) >= 0;
 }
 
+static char lower(char c)
+{
+	return c >= 'A' && c <= 'F' ? (char)(c - 'A' + 'a') : c;
+}
+
 /* The kernel writes them in lower case: mdev_device_create, "%pUl". */
 static bool take_uuid(const char *text, char name[VFIO_NAME_SIZE])
 {
 	if (!vfio_name_is_mdev(text))
 		return false;
 	for (size_t i = 0; i < VFIO_TOKEN_SIZE; i++)
-		name[i] = (char)tolower((unsigned char)text[i]);
+		name[i] = lower(text[i]);
 	return true;
 }
 

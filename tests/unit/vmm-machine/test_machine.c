@@ -243,6 +243,26 @@ static void same_function_twice_is_refused(void **state)
 	assert_string_equal(e.text, "vfio: " BDF " was given twice");
 }
 
+static void a_path_and_a_uuid_may_be_the_same_function(void **state)
+{
+	const char *const uuid = "83b8f4f2-509f-382f-3c1e-e6bfe0fa1001";
+	struct err e = ERR_NONE;
+	struct fake_pci p = disk;
+
+	p.bdf = uuid;
+	p.mediated = true;
+	fake_pci_add(&p);
+	put_kernel();
+	swept.config = config_of_disk();
+	swept.config.function[0].text = uuid;
+	swept.config.function[1].text = "/sys/devices/virtual/mtty/mtty/"
+					"83b8f4f2-509f-382f-3c1e-e6bfe0fa1001";
+	swept.config.n_functions = 2;
+	assert_true(machine_open(&swept.machine, &swept.config, &e) < 0);
+	assert_string_equal(e.text, "vfio: 83b8f4f2-509f-382f-3c1e-"
+				    "e6bfe0fa1001 was given twice");
+}
+
 static void kernel_larger_than_ram_says_how_much_it_needs(void **state)
 {
 	struct err e = ERR_NONE;
@@ -277,6 +297,7 @@ int main(void)
 		FAKE_TEST(pinned_ram_is_never_given_back),
 		FAKE_TEST(signals_are_caught_only_when_the_long_calls_are_over),
 		FAKE_TEST(same_function_twice_is_refused),
+		FAKE_TEST(a_path_and_a_uuid_may_be_the_same_function),
 		FAKE_TEST(kernel_larger_than_ram_says_how_much_it_needs),
 	};
 
