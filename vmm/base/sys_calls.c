@@ -38,6 +38,7 @@ const struct sys_call sys_calls[] = {
 	{ "sys_read_text", SYS_RUN, SCMP_SYS(openat) },
 	{ "sys_readlink", SYS_RUN, SCMP_SYS(readlink) },
 	{ "sys_readlink", SYS_RUN, SCMP_SYS(readlinkat) },
+	{ "sys_realpath", SYS_START, 0 },
 	{ "sys_list", SYS_RUN, SCMP_SYS(openat) },
 	{ "sys_list", SYS_RUN, SCMP_SYS(getdents64) },
 

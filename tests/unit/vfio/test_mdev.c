@@ -405,7 +405,7 @@ static void it_is_reset_although_it_does_not_say_that_it_can(void **state)
 	decode_on(&b);
 	bench_reset(&b);
 	assert_int_equal(fake_pci_resets(UUID), 2);
-	MUST(vfio_reset_all(b.iommu, &why));
+	MUST(bench_reset_all(b.iommu, &why));
 	assert_int_equal(fake_pci_resets(UUID), 3);
 	assert_int_equal(fake_trace_count("HOT_RESET"), 0);
 	bench_close(&b);
