@@ -392,6 +392,7 @@ uint64_t vfio_bar_read(struct pci_device *p, unsigned bar, uint64_t off,
 		return all_ones(len);
 	if (vfio_backdoor_read(d, bar, off, len, &v))
 		return v;
+	vfio_irqs_unmask_ended(d);
 	if (d->dev->ops->read(d->dev, bar, off, buf, len, &e) < 0) {
 		access_failed(d, bar, off, "failing read", &e);
 		return all_ones(len);
@@ -413,6 +414,7 @@ void vfio_bar_write(struct pci_device *p, unsigned bar, uint64_t off,
 	    vfio_backdoor_write(d, bar, off, len, v))
 		return;
 	d->touched = true;
+	vfio_irqs_unmask_ended(d);
 	le_store(buf, len, v);
 	trace_vfio_bar_write(vfio_name(d), bar, off, len, v);
 	if (d->dev->ops->write(d->dev, bar, off, buf, len, &e) < 0)

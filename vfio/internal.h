@@ -319,6 +319,9 @@ int vfio_irqs_open(struct vfio_device *d, struct err *e);
 int vfio_irqs_wire(struct vfio_device *d, struct err *e);
 /* Everything off at VFIO, models back to power-on values. */
 void vfio_irqs_quiesce(struct vfio_device *d);
+/* If the guest ended an interrupt and only we can tell the driver: now, and
+ * not when the loop comes to it. Lock held. */
+void vfio_irqs_unmask_ended(struct vfio_device *d);
 /* INTx on again after a reset. */
 void vfio_irqs_rearm(struct vfio_device *d);
 void vfio_irqs_close(struct vfio_device *d); /* safe half-built */

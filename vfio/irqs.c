@@ -9,7 +9,10 @@
  * gone. INTx is level triggered: VFIO masks the line at each interrupt, and
  * KVM's resample eventfd, signalled when the guest ends the interrupt, unmasks
  * it, without us. Drivers of mediated devices may know no eventfd for that;
- * then the event loop listens to KVM's and unmasks, later by a wake-up of ours.
+ * then the event loop listens to KVM's and unmasks. Some of them forget an
+ * interrupt that comes while the line is masked (samples/vfio-mdev/mtty.c), so
+ * an access of the guest to their registers, which may bring the next one, does
+ * not overtake the loop: it unmasks first if there is an end to tell.
  */
 #include <string.h>
 
@@ -43,16 +46,22 @@ static void index_off(struct vfio_device *d, unsigned index)
 
 /* -------- INTx -------- */
 
+void vfio_irqs_unmask_ended(struct vfio_device *d)
+{
+	if (!d->irqs.ended.listed || d->irqs.mode != VFIO_IRQ_INTX ||
+	    sys_eventfd_drain(d->irqs.ended.fd) == 0)
+		return;
+	(void)d->dev->ops->intx_unmask(d->dev, -1, NULL);
+	counter_add_owned(&d->irqs.ends, 1);
+}
+
 /* The guest ended an interrupt. */
 static void intx_ended(struct loop_fd *f, uint32_t events)
 {
 	struct vfio_device *d = container_of(f, struct vfio_device, irqs.ended);
 
 	pthread_mutex_lock(&d->pci.lock);
-	if (sys_eventfd_drain(f->fd) > 0 && d->irqs.mode == VFIO_IRQ_INTX) {
-		(void)d->dev->ops->intx_unmask(d->dev, -1, NULL);
-		counter_add_owned(&d->irqs.ends, 1);
-	}
+	vfio_irqs_unmask_ended(d);
 	pthread_mutex_unlock(&d->pci.lock);
 }
 

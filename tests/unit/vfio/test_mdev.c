@@ -334,6 +334,34 @@ static void the_loop_unmasks_when_its_driver_takes_no_eventfd(void **state)
 	bench_close(&b);
 }
 
+/* samples/vfio-mdev/mtty.c forgets what comes while it is masked. */
+static void an_access_does_not_overtake_the_end_of_an_interrupt(void **state)
+{
+	struct bench b;
+	unsigned gsi;
+
+	open_mtty(&b);
+	decode_on(&b);
+	gsi = cfg_read(&b, PCI_INTERRUPT_LINE, 1);
+	assert_true(fake_pci_interrupt(UUID, 0, 0));
+	(void)bus_read(&b.vm.pio, bar_at(&b, 0) + 2, 1);
+	assert_true(fake_pci_intx_masked(UUID)); /* the guest serves it */
+	fake_kvm_eoi(gsi);
+	fake_trace_clear();
+	bus_write(&b.vm.pio, bar_at(&b, 0) + 1, 1, 2);
+	assert_true(fake_trace_has_in_order("unmask none", "pwrite device"));
+	assert_false(fake_pci_intx_masked(UUID));
+	assert_true(fake_pci_interrupt(UUID, 0, 0));
+	fake_kvm_eoi(gsi);
+	fake_trace_clear();
+	(void)bus_read(&b.vm.pio, bar_at(&b, 0) + 2, 1);
+	assert_true(fake_trace_has_in_order("unmask none", "pread device"));
+	assert_int_equal(counter_get(&b.dev->irqs.ends), 2);
+	bench_loop(&b); /* finds nothing more to tell */
+	assert_int_equal(counter_get(&b.dev->irqs.ends), 2);
+	bench_close(&b);
+}
+
 static void an_interrupt_that_waits_comes_after_the_unmask(void **state)
 {
 	struct bench b;
@@ -486,6 +514,7 @@ static const struct CMUnitTest devices[] = {
 	FAKE_TEST(without_a_group_only_iommufd_has_it),
 	FAKE_TEST(every_failure_unwinds),
 	FAKE_TEST(the_loop_unmasks_when_its_driver_takes_no_eventfd),
+	FAKE_TEST(an_access_does_not_overtake_the_end_of_an_interrupt),
 	FAKE_TEST(an_interrupt_that_waits_comes_after_the_unmask),
 	FAKE_TEST(after_a_reset_its_interrupts_come_again),
 	FAKE_TEST(other_failures_of_the_eventfd_are_failures),
