@@ -1,8 +1,10 @@
 /* vfio/backdoor.c - registers in a BAR that lead to what we emulate
  *
  * See backdoor.h. Not modelled: the windows of VGA's legacy ports, which no
- * guest is given; those of AMD cards in BAR 2 and BAR 4, which only code for
- * these ports uses; the registers of an RTL8168 in its I/O BAR.
+ * guest is given; those of AMD cards in BAR 2 and BAR 4, and of NVIDIA's in I/O
+ * BAR 5 (address and data of BAR 0's registers, at 8 and 12), which only code
+ * for these ports uses; the registers of an RTL8168 in its I/O BAR. A guest
+ * that looks for the host's addresses finds them there.
  */
 #include "vfio/internal.h"
 
