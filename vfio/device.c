@@ -163,6 +163,7 @@ static int device_build(struct vfio_device *d, struct vfio_iommu *iommu,
 		.name = f->name,
 		.vf_token = token[0] ? token : NULL,
 		.fd = d->opt.fd,
+		.group = d->opt.group,
 	};
 	int rc = iommu->ops->attach(iommu, &w, &d->dev, e);
 

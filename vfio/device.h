@@ -73,7 +73,8 @@ struct vfio_options {
 	struct vfio_place place;
 	char vf_token[VFIO_TOKEN_SIZE]; /* VFIO-OPEN-15; empty: none */
 	/* VFIO-OPEN-21: descriptors that a launcher opened; 0: none */
-	int fd, iommufd;
+	int fd, iommufd;      /* the function's node, and /dev/iommu; or */
+	int group, container; /* its group's node, and /dev/vfio/vfio */
 	bool p2p; /* VFIO-DMA-13: the other functions' DMA reaches its BARs */
 	bool p2p_said;	/* on or off, by the operator */
 	bool low_power; /* VFIO-PM-04: in D3hot the host may cut its power */
@@ -86,7 +87,8 @@ struct vfio_options {
 /* "0000:01:00.0,key=value…": spelling only. Unknown keys are named. Keys:
  * allow-no-reset, low-power, p2p (each also with =on or =off); at=BB:00.F or
  * slot=N or N.F; cfg-gaps=pass or block; ecap=allow:ID or deny:ID with a
- * hexadecimal ID, up to VFIO_MAX_ECAP_RULES times; fd=N; iommufd=N;
+ * hexadecimal ID, up to VFIO_MAX_ECAP_RULES times; fd=N and iommufd=N, or
+ * group=N and container=N;
  * msix-reloc=auto, off or barN; on-error=report, stop or reset; on-request=stop
  * or report; rom=on, off or a file; vf-token=UUID. */
 int vfio_options_parse(const char *text, struct vfio_options *out,
@@ -100,8 +102,8 @@ int vfio_user_options_parse(const char *text, struct vfio_options *out,
 			    struct err *e);
 
 /* Attach and open the function, taking over @o->fd on success and on failure,
- * and make its PCI function ready, interrupts and decode off. @vm and @iommu
- * are borrowed and outlive it. */
+ * and make its PCI function ready, interrupts and decode off. @vm, @iommu and
+ * @o->group are borrowed and outlive it. */
 int vfio_device_open(struct vm *vm, struct vfio_iommu *iommu,
 		     const struct vfio_function *f,
 		     const struct vfio_options *o, struct vfio_device **out,

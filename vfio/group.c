@@ -62,11 +62,11 @@ static struct group_iommu *iommu_of(struct vfio_iommu *i)
 
 /* -------- groups -------- */
 
-static int group_get(struct group_iommu *i, const char *name,
+static int group_get(struct group_iommu *i, const struct vfio_wanted *w,
 		     struct vfio_group **out, struct err *e)
 {
 	struct vfio_group *vacant = NULL;
-	int rc = vfio_group_of(name, e);
+	int rc = vfio_group_of(w->name, e);
 	int number = rc;
 
 	if (rc < 0)
@@ -84,10 +84,10 @@ static int group_get(struct group_iommu *i, const char *name,
 	if (!vacant)
 		return err_set(e, -ENOSPC, "more than %d IOMMU groups",
 			       MAX_GROUPS);
-	*vacant = (struct vfio_group){ .fd = -1,
-				       .number = number,
-				       .host = &i->host };
-	rc = vfio_group_join(vacant, name, e);
+	*vacant = (struct vfio_group){
+		.fd = -1, .given = w->group, .number = number, .host = &i->host
+	};
+	rc = vfio_group_join(vacant, w->name, e);
 	if (rc < 0) {
 		vfio_group_leave(vacant);
 		return rc;
@@ -170,7 +170,7 @@ static int group_iommu_attach(struct vfio_iommu *iommu,
 
 	if (rc < 0)
 		return rc;
-	rc = group_get(i, w->name, &g, e);
+	rc = group_get(i, w, &g, e);
 	if (rc < 0)
 		return rc;
 	rc = device_fd(g, w);
@@ -360,13 +360,17 @@ bool vfio_group_offered(int number)
 	return number >= 0 && opens("/dev/vfio/vfio") && opens(path);
 }
 
-int vfio_group_iommu_open(int vm_fd, struct vfio_iommu **out, struct err *e)
+int vfio_group_iommu_open(int vm_fd, int given, struct vfio_iommu **out,
+			  struct err *e)
 {
 	struct group_iommu *i = calloc(1, sizeof(*i));
 	int rc;
 
-	if (!i)
+	if (!i) {
+		given = given ? given : -1;
+		sys_close(&given);
 		return err_set(e, -ENOMEM, "out of memory");
+	}
 	i->iommu.ops = &group_ops;
 	i->proof.fd_of = group_fd_of;
 	vfio_maps_init(&i->host.maps);
@@ -375,7 +379,8 @@ int vfio_group_iommu_open(int vm_fd, struct vfio_iommu **out, struct err *e)
 		i->groups[n].fd = -1;
 	for (unsigned n = 0; n < VFIO_MAX_SPACES; n++)
 		i->host.spaces[n] = VFIO_SPACE_EMPTY;
-	rc = vfio_space_open(&i->host.spaces[0], e);
+	rc = given ? vfio_space_take(&i->host.spaces[0], given, e)
+		   : vfio_space_open(&i->host.spaces[0], e);
 	if (rc < 0) {
 		group_iommu_close(&i->iommu);
 		return rc;

@@ -12,8 +12,11 @@
 #include "vfio/vfio.h"
 
 /* @vm_fd (borrowed) is told of the groups through KVM's VFIO device, which is
- * created with the first group (VFIO-OPEN-13). *out is freed by ops->close. */
-int vfio_group_iommu_open(int vm_fd, struct vfio_iommu **out, struct err *e);
+ * created with the first group (VFIO-OPEN-13). @given is /dev/vfio/vfio, opened
+ * by who started us, and taken over, on success and on failure; 0: there is
+ * none. *out is freed by ops->close. */
+int vfio_group_iommu_open(int vm_fd, int given, struct vfio_iommu **out,
+			  struct err *e);
 
 /* Has this host that interface for group @number, and may we open both nodes?
  * One that somebody else has open counts. */

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/vfio.h>
 #include <stdio.h>
+#include <sys/sysmacros.h>
 
 #include "vfio/refusal.h"
 #include "vfio/sysfs.h"
@@ -20,7 +21,10 @@ void vfio_group_leave(struct vfio_group *g)
 		vfio_space_left(g->space);
 	}
 	g->space = NULL;
-	sys_close(&g->fd);
+	if (g->given != 0)
+		g->fd = -1;
+	else
+		sys_close(&g->fd);
 	/* The first container is kept for the next group; further ones only
 	 * exist for groups that could not join it. */
 	for (unsigned n = 1; n < VFIO_MAX_SPACES; n++) {
@@ -48,25 +52,99 @@ static int no_group_node(int number, int rc, struct err *e)
 
 static int group_node_open(struct vfio_group *g, struct err *e)
 {
-	struct vfio_group_status st = { .argsz = sizeof(st) };
 	char path[64];
 	int rc;
 
 	snprintf(path, sizeof(path), "/dev/vfio/%d", g->number);
 	g->fd = sys_open(path, O_RDWR);
-	if (g->fd < 0) {
-		rc = no_group_node(g->number, g->fd, e);
-		if (rc != g->fd)
-			return rc;
-		return vfio_refused_node(e, VFIO_STEP_GROUP, g->fd, path);
+	if (g->fd >= 0)
+		return 0;
+	rc = no_group_node(g->number, g->fd, e);
+	if (rc != g->fd)
+		return rc;
+	return vfio_refused_node(e, VFIO_STEP_GROUP, g->fd, path);
+}
+
+/* Which device /dev/vfio/N is, whatever /dev is here. */
+static int group_device(int number, dev_t *out, struct err *e)
+{
+	unsigned major, minor;
+	char path[64], text[32];
+	int rc;
+
+	snprintf(path, sizeof(path), "/sys/class/vfio/%d/dev", number);
+	rc = sys_read_text(path, text, sizeof(text));
+	if (rc >= 0 && sscanf(text, "%u:%u", &major, &minor) != 2)
+		rc = -EINVAL;
+	if (rc < 0)
+		return err_sys(e, rc, "cannot tell what /dev/vfio/%d is",
+			       number);
+	*out = makedev(major, minor);
+	return 0;
+}
+
+/* Is what was given the node of this group? */
+static int group_node_take(struct vfio_group *g, struct err *e)
+{
+	struct stat st;
+	dev_t wanted = 0;
+	int rc = group_device(g->number, &wanted, e);
+
+	if (rc < 0)
+		return rc;
+	rc = sys_fstat(g->given, &st);
+	if (rc < 0)
+		return err_sys(e, rc, "cannot look at descriptor %d", g->given);
+	if (S_ISCHR(st.st_mode) && st.st_rdev == wanted) {
+		g->fd = g->given;
+		return 0;
 	}
-	rc = sys_ioctl(g->fd, VFIO_GROUP_GET_STATUS, &st);
+	(void)err_set(e, -EINVAL, "descriptor %d is not /dev/vfio/%d", g->given,
+		      g->number);
+	err_hint(e, "whoever starts minivmm opens that node for reading and "
+		    "writing, and leaves it open");
+	return -EINVAL;
+}
+
+/* Who opened the node may have put it into a container: out of there, as
+ * nobody knows what else that container holds. */
+static int leave_container(const struct vfio_group *g, struct err *e)
+{
+	int rc = sys_ioctl_num(g->fd, VFIO_GROUP_UNSET_CONTAINER, 0);
+
+	if (rc >= 0)
+		return 0;
+	if (rc != -EBUSY)
+		return err_sys(e, rc, "group %d does not leave its container",
+			       g->number);
+	(void)err_set(e, rc,
+		      "a function of group %d was opened through descriptor %d "
+		      "already",
+		      g->number, g->fd);
+	err_hint(e, "whoever starts minivmm leaves VFIO_GROUP_GET_DEVICE_FD to "
+		    "it");
+	return rc;
+}
+
+static int group_check(const struct vfio_group *g, struct err *e)
+{
+	struct vfio_group_status st = { .argsz = sizeof(st) };
+	int rc = sys_ioctl(g->fd, VFIO_GROUP_GET_STATUS, &st);
+
 	if (rc < 0)
 		return err_sys(e, rc, "cannot ask for the status of group %d",
 			       g->number);
-	if (st.flags & VFIO_GROUP_FLAGS_VIABLE)
-		return 0;
-	return -EPERM; /* vfio_group_join explains */
+	if (!(st.flags & VFIO_GROUP_FLAGS_VIABLE))
+		return -EPERM; /* vfio_group_join explains */
+	return st.flags & VFIO_GROUP_FLAGS_CONTAINER_SET ? leave_container(g, e)
+							 : 0;
+}
+
+static int group_node(struct vfio_group *g, struct err *e)
+{
+	int rc = g->given ? group_node_take(g, e) : group_node_open(g, e);
+
+	return rc < 0 ? rc : group_check(g, e);
 }
 
 /* Which cause the reserved regions betray, when the IOMMU said EINVAL. */
@@ -80,6 +158,17 @@ static int join_refused(const struct vfio_group *g, enum vfio_step step, int rc,
 				    "group %d cannot join an I/O address space",
 				    g->number);
 	return vfio_refused(e, step, rc, "no IOMMU for group %d", g->number);
+}
+
+/* A container that was given may be in use; one of ours is not. */
+static int type_refused(const struct vfio_group *g, int rc, struct err *e)
+{
+	if (rc != -EINVAL || !vfio_space_has_type(g->space))
+		return join_refused(g, VFIO_STEP_SET_IOMMU, rc, e);
+	(void)err_set(e, rc, "the container (descriptor %d) is in use already",
+		      g->space->fd);
+	err_hint(e, "whoever starts minivmm leaves VFIO_SET_IOMMU to it");
+	return rc;
 }
 
 /* Put the group into @s; -EAGAIN: it does not go there, another may take it. */
@@ -99,7 +188,7 @@ static int try_space(struct vfio_group *g, struct vfio_space *s, struct err *e)
 		return 0;
 	rc = vfio_space_type(s);
 	if (rc < 0)
-		return join_refused(g, VFIO_STEP_SET_IOMMU, rc, e);
+		return type_refused(g, rc, e);
 	return vfio_space_replay(s, &g->host->maps, e);
 }
 
@@ -128,7 +217,7 @@ static int join_space(struct vfio_group *g, struct err *e)
 
 int vfio_group_join(struct vfio_group *g, const char *bdf, struct err *e)
 {
-	int rc = group_node_open(g, e);
+	int rc = group_node(g, e);
 
 	if (rc >= 0) {
 		rc = join_space(g, e);

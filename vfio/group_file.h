@@ -18,7 +18,8 @@ struct vfio_containers {
 };
 
 struct vfio_group {
-	int fd; /* -1: not open */
+	int fd;	   /* -1: not open */
+	int given; /* its node, if who started us opened it; 0: we do */
 	int number;
 	struct vfio_space *space; /* NULL: in no container */
 	bool kvm_knows;
@@ -26,10 +27,12 @@ struct vfio_group {
 	struct vfio_containers *host;
 };
 
-/* Open the node of group number, put it into a container and tell KVM; @bdf is
- * for messages. On failure vfio_group_leave follows. */
+/* Open the node of group number, or use the one that was given, put it into a
+ * container and tell KVM; @bdf is for messages. On failure vfio_group_leave
+ * follows. */
 int vfio_group_join(struct vfio_group *g, const char *bdf, struct err *e);
-/* Safe half-built. All devices of the group are closed. */
+/* Safe half-built. All devices of the group are closed. A node that was given
+ * stays open. */
 void vfio_group_leave(struct vfio_group *g);
 
 #endif

@@ -219,6 +219,17 @@ static int set_iommufd(struct vfio_options *o, const struct opt *p,
 	return take_fd(p, &o->iommufd, e);
 }
 
+static int set_group(struct vfio_options *o, const struct opt *p, struct err *e)
+{
+	return take_fd(p, &o->group, e);
+}
+
+static int set_container(struct vfio_options *o, const struct opt *p,
+			 struct err *e)
+{
+	return take_fd(p, &o->container, e);
+}
+
 static const struct option {
 	const char *key;
 	int (*set)(struct vfio_options *o, const struct opt *p, struct err *e);
@@ -226,8 +237,10 @@ static const struct option {
 	{ "allow-no-reset", set_allow_no_reset },
 	{ "at", set_at },
 	{ "cfg-gaps", set_gaps },
+	{ "container", set_container },
 	{ "ecap", set_ecap },
 	{ "fd", set_fd },
+	{ "group", set_group },
 	{ "iommufd", set_iommufd },
 	{ "low-power", set_low_power },
 	{ "msix-reloc", set_msix_reloc },
@@ -251,8 +264,9 @@ static int set_one(struct vfio_options *o, const struct opt *p, struct err *e)
 	}
 	return opt_unknown(
 		p,
-		"allow-no-reset, at=BB:00.F, cfg-gaps=pass|block, "
-		"ecap=allow:ID, ecap=deny:ID, fd=N, iommufd=N, low-power, "
+		"allow-no-reset, at=BB:00.F, cfg-gaps=pass|block, container=N, "
+		"ecap=allow:ID, ecap=deny:ID, fd=N, group=N, iommufd=N, "
+		"low-power, "
 		"msix-reloc=auto|off|barN, "
 		"on-error=report|stop|reset, on-request=stop|report, p2p, "
 		"rom=on|off|FILE, slot=N[.F] and vf-token=UUID",
@@ -332,10 +346,12 @@ int vfio_options_parse(const char *text, struct vfio_options *out,
 static int check_user(const struct vfio_options *o, const char *name,
 		      struct err *e)
 {
-	if (o->vf_token[0] == '\0' && o->fd == 0 && o->iommufd == 0)
+	if (o->vf_token[0] == '\0' && o->fd == 0 && o->iommufd == 0 &&
+	    o->group == 0 && o->container == 0)
 		return 0;
 	return err_set(e, -EINVAL,
-		       "%s: fd, iommufd and vf-token are for --vfio only",
+		       "%s: container, fd, group, iommufd and vf-token are for "
+		       "--vfio only",
 		       name);
 }
 

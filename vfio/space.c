@@ -59,6 +59,32 @@ int vfio_space_open(struct vfio_space *s, struct err *e)
 	return rc;
 }
 
+/* Anything that is no container answers ENOTTY, or EINVAL. */
+static int check_given(int fd, struct err *e)
+{
+	int rc = sys_ioctl_num(fd, VFIO_GET_API_VERSION, 0);
+
+	if (rc >= 0)
+		return 0;
+	(void)err_set(e, rc, "descriptor %d is not /dev/vfio/vfio", fd);
+	err_hint(e, "whoever starts minivmm opens /dev/vfio/vfio for reading "
+		    "and writing, and leaves it open");
+	return rc;
+}
+
+int vfio_space_take(struct vfio_space *s, int given, struct err *e)
+{
+	int rc = check_given(given, e);
+
+	*s = VFIO_SPACE_EMPTY;
+	s->fd = given;
+	if (rc >= 0)
+		rc = check_extensions(s, e);
+	if (rc < 0)
+		vfio_space_close(s);
+	return rc;
+}
+
 void vfio_space_close(struct vfio_space *s)
 {
 	sys_close(&s->fd);
@@ -76,6 +102,15 @@ int vfio_space_type(struct vfio_space *s)
 	log_info("vfio: DMA is %s",
 		 rc > 0 ? "coherent with caches" : "not coherent with caches");
 	return 0;
+}
+
+/* Requests about maps go to the type, and fail where there is none
+ * (drivers/vfio/container.c). */
+bool vfio_space_has_type(const struct vfio_space *s)
+{
+	struct vfio_iommu_type1_info info = { .argsz = sizeof(info) };
+
+	return sys_ioctl(s->fd, VFIO_IOMMU_GET_INFO, &info) >= 0;
 }
 
 void vfio_space_left(struct vfio_space *s)

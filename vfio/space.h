@@ -32,9 +32,14 @@ struct vfio_space {
 
 /* Open /dev/vfio/vfio and check that it is a kernel we can work with. */
 int vfio_space_open(struct vfio_space *s, struct err *e);
+/* The same with what who started us has opened: taken over, on success and on
+ * failure. */
+int vfio_space_take(struct vfio_space *s, int given, struct err *e);
 void vfio_space_close(struct vfio_space *s); /* safe if not open */
 /* SET_IOMMU; a group has joined. Plain errno: the caller knows the group. */
 int vfio_space_type(struct vfio_space *s);
+/* Has somebody given it a type already? A group has joined. */
+bool vfio_space_has_type(const struct vfio_space *s);
 /* Map all of @m; on failure none of it. */
 int vfio_space_replay(struct vfio_space *s, const struct vfio_maps *m,
 		      struct err *e);

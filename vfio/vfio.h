@@ -36,6 +36,9 @@ struct vfio_wanted {
 	/* its node, opened by who started us: taken over, on success and on
 	 * failure; 0: there is none */
 	int fd;
+	/* its group's node, likewise, but borrowed, as several functions may
+	 * name it: open until the vfio_iommu is closed; 0: there is none */
+	int group;
 };
 
 /* What mapping RAM into an I/O address space costs and allows. */

@@ -250,6 +250,10 @@ static void stat_node(const struct node *n, struct stat *out)
 	case NODE_DIR:
 		out->st_mode = S_IFDIR | 0755;
 		break;
+	case NODE_GROUP:
+		out->st_mode = S_IFCHR | 0600;
+		out->st_rdev = group_device(n->number);
+		break;
 	default:
 		out->st_mode = S_IFCHR | 0600;
 		out->st_rdev = makedev(10, 196 + (unsigned)n->number);
@@ -283,6 +287,11 @@ int sys_fstat(int fd, struct stat *out)
 		out->st_mode = S_IFCHR | 0600;
 		out->st_rdev =
 			cdev_number(container_of(fd_obj(fd), struct device, o));
+	}
+	if (rc == 0 && fd_obj_of(fd, KIND_GROUP)) {
+		out->st_mode = S_IFCHR | 0600;
+		out->st_rdev = group_device(
+			container_of(fd_obj(fd), struct group, o)->number);
 	}
 	if (rc == 0 && fd_obj_of(fd, KIND_IOMMUFD)) {
 		out->st_mode = S_IFCHR | 0600;

@@ -343,6 +343,9 @@ struct device {
 void vfio_reset(void);
 int container_open(void);
 int group_open(int number);
+/* What its node is, and where sysfs says so. */
+dev_t group_device(int number);
+void group_put_class(int number);
 struct group *group_get(int number); /* makes it when it is new */
 struct container *container_list(void);
 long container_ioctl(struct container *c, unsigned long cmd, unsigned long arg);

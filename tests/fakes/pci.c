@@ -332,6 +332,7 @@ static void put_sysfs(const struct device *d)
 		if (!node_find(path, true))
 			node_add(path, NODE_GROUP, d->group->number);
 		fake_unlock();
+		group_put_class(d->group->number);
 	}
 }
 /* -------- for tests -------- */

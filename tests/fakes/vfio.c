@@ -7,10 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 
 #include "tests/fakes/fake.h"
 
-enum { MAX_EXTENSION = 32 };
+enum { MAX_EXTENSION = 32, GROUP_MAJOR = 243 };
 
 static struct container *containers;
 static struct group *groups;
@@ -163,6 +164,20 @@ struct group *group_get(int number)
 		 number);
 	node_add(path, NODE_DIR, 0);
 	return g;
+}
+
+dev_t group_device(int number)
+{
+	return makedev(GROUP_MAJOR, (unsigned)number);
+}
+
+void group_put_class(int number)
+{
+	char path[64], text[32];
+
+	snprintf(path, sizeof(path), "/sys/class/vfio/%d/dev", number);
+	snprintf(text, sizeof(text), "%d:%d\n", GROUP_MAJOR, number);
+	fake_file(path, text);
 }
 
 int group_open(int number)

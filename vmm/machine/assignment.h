@@ -30,7 +30,8 @@ struct assignment {
 	struct phases *phases; /* borrowed; set by the caller */
 	struct vfio_iommu *iommu[CONFIG_BACKENDS]; /* NULL: none */
 	enum config_iommu kernel; /* the kernel's interface, as asked for */
-	int iommufd; /* a launcher's /dev/iommu, not yet used; 0: none */
+	/* a launcher's /dev/iommu and /dev/vfio/vfio, not yet used; 0: none */
+	int iommufd, container;
 	struct vfio_dma dma[CONFIG_BACKENDS];
 	struct assigned function[CONFIG_MAX_FUNCTIONS];
 	uint64_t maps_left; /* that closed address spaces still had */

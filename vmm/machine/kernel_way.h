@@ -7,9 +7,9 @@
  * A launcher with privileges opens /dev/iommu and a function's node, and starts
  * minivmm without any: "--vfio 0000:01:00.0,fd=8,iommufd=9". The address is
  * still given, for messages and for sysfs, and checked against the descriptor.
- *
- * Not modelled: descriptors of containers and groups. There, the user has to
- * own the node of the group.
+ * Or it opens /dev/vfio/vfio and the node of the function's group:
+ * "--vfio 0000:01:00.0,group=8,container=9". What it did not open, minivmm
+ * opens itself.
  */
 #ifndef MACHINE_KERNEL_WAY_H
 #define MACHINE_KERNEL_WAY_H

@@ -91,7 +91,7 @@ static inline void bench_vm(struct bench *b)
 		fake_iommufd();
 		MUST(vfio_iommufd_iommu_open(b->vm.fd, 0, &b->iommu, &why));
 	} else {
-		MUST(vfio_group_iommu_open(b->vm.fd, &b->iommu, &why));
+		MUST(vfio_group_iommu_open(b->vm.fd, 0, &b->iommu, &why));
 	}
 }
 

@@ -21,7 +21,7 @@ static void dma_open(struct dma_bench *t, uint64_t ram)
 	if (ram > low)
 		MUST(mem_add_ram(&t->b.vm.mem, 4 * GIB, ram - low, MEM_PLAIN,
 				 &why));
-	MUST(vfio_group_iommu_open(t->b.vm.fd, &t->b.iommu, &why));
+	MUST(vfio_group_iommu_open(t->b.vm.fd, 0, &t->b.iommu, &why));
 	MUST(t->b.iommu->ops->attach(t->b.iommu, WANT(BDF), &t->dev, &why));
 }
 

@@ -339,7 +339,7 @@ static void no_vfio_is_explained(void **state)
 	struct err e = ERR_NONE;
 
 	fake_remove("/dev/vfio/vfio");
-	assert_int_equal(vfio_group_iommu_open(-1, &i, &e), -ENOENT);
+	assert_int_equal(vfio_group_iommu_open(-1, 0, &i, &e), -ENOENT);
 	assert_string_equal(e.text,
 			    "cannot open /dev/vfio/vfio: VFIO is not loaded");
 	assert_string_equal(e.hint, "modprobe vfio-pci");
@@ -352,7 +352,7 @@ static void version_one_of_the_type_is_not_used(void **state)
 	struct err e = ERR_NONE;
 
 	fake_vfio_extension(VFIO_TYPE1v2_IOMMU, 0);
-	assert_int_equal(vfio_group_iommu_open(-1, &i, &e), -ENODEV);
+	assert_int_equal(vfio_group_iommu_open(-1, 0, &i, &e), -ENODEV);
 	assert_string_equal(e.text,
 			    "the kernel offers no type 1 (version 2) IOMMU");
 	assert_string_equal(e.hint, "modprobe vfio_iommu_type1");
@@ -365,7 +365,7 @@ static void no_iommu_mode_is_refused(void **state)
 
 	fake_vfio_extension(VFIO_TYPE1v2_IOMMU, 0);
 	fake_vfio_extension(VFIO_NOIOMMU_IOMMU, 1);
-	assert_int_equal(vfio_group_iommu_open(-1, &i, &e), -ENODEV);
+	assert_int_equal(vfio_group_iommu_open(-1, 0, &i, &e), -ENODEV);
 	assert_non_null(strstr(e.text, "VFIO runs without an IOMMU"));
 }
 
@@ -442,7 +442,7 @@ static int sweep_open(void *arg, struct err *e)
 {
 	struct bench *b = arg;
 
-	return vfio_group_iommu_open(b->vm.fd, &b->iommu, e);
+	return vfio_group_iommu_open(b->vm.fd, 0, &b->iommu, e);
 }
 
 static void sweep_close(void *arg)

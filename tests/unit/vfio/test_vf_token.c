@@ -222,8 +222,9 @@ static void a_server_takes_no_token(void **state)
 
 	assert_int_equal(vfio_user_options_parse("/s,vf-token=" TOKEN, &o, &e),
 			 -EINVAL);
-	assert_string_equal(e.text,
-			    "/s: fd, iommufd and vf-token are for --vfio only");
+	assert_string_equal(
+		e.text, "/s: container, fd, group, iommufd and vf-token are "
+			"for --vfio only");
 }
 
 int main(void)

@@ -239,6 +239,12 @@ static void a_star_and_a_server_take_no_descriptor(void **state)
 	e = ERR_NONE;
 	assert_int_equal(vfio_user_options_parse("/s,iommufd=9", &o, &e),
 			 -EINVAL);
+	e = ERR_NONE;
+	assert_int_equal(vfio_user_options_parse("/s,group=9", &o, &e),
+			 -EINVAL);
+	e = ERR_NONE;
+	assert_int_equal(vfio_user_options_parse("/s,container=9", &o, &e),
+			 -EINVAL);
 }
 
 /* Until they are taken over they are the launcher's. */
