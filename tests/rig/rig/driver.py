@@ -1,6 +1,6 @@
 """Drivers and programs of ours for Debian's kernels: built once, kept. The
-card's driver and card-explore; a driver for edu, a hand on BARs, and one on
-an NVMe controller's virtual functions.
+card's driver and card-explore; a driver for edu, a hand on BARs, one on an
+NVMe controller's virtual functions, and a system call that seccomp logs.
 
 Headers and build tools come unpacked, of the kernel's own version; nothing is
 installed. The compiler is the host's. What is built is named after kernel and
@@ -132,6 +132,10 @@ def no_msix(kernel):
 
 def bars():
     return program(ZOO, "bars", "bars", os.path.join(ZOO, "bars.c"))
+
+
+def logged():
+    return program(ZOO, "logged", "logged", os.path.join(ZOO, "logged.c"))
 
 
 def nvme_virt():

@@ -1,4 +1,4 @@
-/* Descriptors that a launcher opened: group=N and container=N. VFIO-OPEN-21 */
+/* Descriptors that a launcher opened: group=N and container=N. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -467,6 +467,7 @@ static void no_failing_host_call_leaves_anything(void **state)
 	assert_true(fake_sweep(sweep_assign, host_close, &host, NULL) > 40);
 }
 
+/* VFIO-OPEN-21 */
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
