@@ -2,11 +2,12 @@
  *
  * From the best to the last resort (VFIO-RST-02):
  *
- *     the function alone     VFIO_DEVICE_RESET, or its server: FLR and the
- * like, of a mediated device whatever its driver does its bus, alone on it
- * VFIO_DEVICE_PCI_HOT_RESET by power states        VFIO_DEVICE_RESET too, when
- * that is all the kernel has: D3hot and back leaves much as it was its bus,
- * with others   when all of them are this VM's
+ *     the function alone     VFIO_DEVICE_RESET, or its server: FLR and others;
+ *                            of a mediated device, whatever its driver does
+ *     its bus, alone on it   VFIO_DEVICE_PCI_HOT_RESET
+ *     by power states        VFIO_DEVICE_RESET too, when that is all the kernel
+ *                            has: D3hot and back leaves much as it was
+ *     its bus, with others   when all of them are this VM's
  *
  * A reset of the whole machine takes the bus first, as a real one does: FLR
  * does not reach everything. So does a guest that resets the bus above several
