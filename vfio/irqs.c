@@ -21,6 +21,8 @@
 #include "vfio/trace.h"
 #include "vmm/base/sys.h"
 
+enum { ENDED_WAIT_MS = 1 };
+
 static const char *const mode_names[] = { "none", "INTx", "MSI", "MSI-X" };
 
 const char *vfio_irq_mode_name(enum vfio_irq_mode mode)
@@ -60,7 +62,12 @@ static void intx_ended(struct loop_fd *f, uint32_t events)
 {
 	struct vfio_device *d = container_of(f, struct vfio_device, irqs.ended);
 
-	pthread_mutex_lock(&d->pci.lock);
+	/* A vCPU may have the lock nearly always, and signals are heard by this
+	 * thread: the eventfd stays readable, and the loop comes back. */
+	if (pthread_mutex_trylock(&d->pci.lock) != 0) {
+		sys_sleep_ms(ENDED_WAIT_MS);
+		return;
+	}
 	vfio_irqs_unmask_ended(d);
 	pthread_mutex_unlock(&d->pci.lock);
 }

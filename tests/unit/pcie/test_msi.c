@@ -321,6 +321,22 @@ static void refused_message_stays_pending_until_it_is_right(void **state)
 	close_scene(&s);
 }
 
+static void a_blank_message_is_masked_without_a_word(void **state)
+{
+	struct scene s;
+
+	open_scene(&s, PCI_MSI_FLAGS_64BIT);
+	program(&s, 2, 0x40);
+	assert_int_equal(fake_kvm_irqfds(), 1);
+	put(&s, PCI_MSI_ADDRESS_LO, 4, 0);
+	put(&s, PCI_MSI_DATA_64, 2, 0);
+	assert_int_equal(fake_kvm_irqfds(), 0);
+	assert_int_equal(s.msi.limit.used, 0);
+	put(&s, PCI_MSI_ADDRESS_LO, 4, 0x1000);
+	assert_int_equal(s.msi.limit.used, 1);
+	close_scene(&s);
+}
+
 /* VFIO-MSI-03 */
 static void source_stops_before_its_routes_go(void **state)
 {
@@ -403,6 +419,7 @@ int main(void)
 		FAKE_TEST(message_changes_while_enabled),
 		FAKE_TEST(count_changed_while_enabled_restarts),
 		FAKE_TEST(refused_message_stays_pending_until_it_is_right),
+		FAKE_TEST(a_blank_message_is_masked_without_a_word),
 		FAKE_TEST(source_stops_before_its_routes_go),
 		FAKE_TEST(reset_stops_and_clears),
 		FAKE_TEST(writes_beside_the_capability_do_nothing),

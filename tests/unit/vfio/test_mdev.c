@@ -334,6 +334,24 @@ static void the_loop_unmasks_when_its_driver_takes_no_eventfd(void **state)
 	bench_close(&b);
 }
 
+static void signals_do_not_wait_for_the_lock_with_it(void **state)
+{
+	struct loop_fd *ended;
+	struct bench b;
+
+	open_mtty(&b);
+	ended = &b.dev->irqs.ended;
+	assert_true(fake_pci_interrupt(UUID, 0, 0));
+	fake_kvm_eoi(cfg_read(&b, PCI_INTERRUPT_LINE, 1));
+	pthread_mutex_lock(&b.dev->pci.lock);
+	ended->handler(ended, EPOLLIN);
+	assert_true(fake_pci_intx_masked(UUID));
+	pthread_mutex_unlock(&b.dev->pci.lock);
+	bench_loop(&b);
+	assert_false(fake_pci_intx_masked(UUID));
+	bench_close(&b);
+}
+
 /* samples/vfio-mdev/mtty.c forgets what comes while it is masked. */
 static void an_access_does_not_overtake_the_end_of_an_interrupt(void **state)
 {
@@ -514,6 +532,7 @@ static const struct CMUnitTest devices[] = {
 	FAKE_TEST(without_a_group_only_iommufd_has_it),
 	FAKE_TEST(every_failure_unwinds),
 	FAKE_TEST(the_loop_unmasks_when_its_driver_takes_no_eventfd),
+	FAKE_TEST(signals_do_not_wait_for_the_lock_with_it),
 	FAKE_TEST(an_access_does_not_overtake_the_end_of_an_interrupt),
 	FAKE_TEST(an_interrupt_that_waits_comes_after_the_unmask),
 	FAKE_TEST(after_a_reset_its_interrupts_come_again),
