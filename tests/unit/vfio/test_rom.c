@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "tests/unit/vfio/bench.h"
+#include "vmm/base/sys_calls.h"
 
 enum { ROM = VFIO_PCI_ROM_REGION_INDEX };
 
@@ -177,6 +178,16 @@ static void the_guest_reads_what_the_device_holds(void **state)
 				    le_load(rom + off, len));
 	assert_true(get(&b, 0x3ffc, 4) == le_load(rom + 0x3ffc, 4));
 	bench_close(&b);
+}
+
+/* Its region is asked for then: the filter of a machine at work is there. */
+static void a_machine_at_work_may_ask_for_it(void **state)
+{
+	const struct sys_command *c = sys_commands;
+
+	while (strcmp(c->name, "VFIO_DEVICE_GET_REGION_INFO") != 0)
+		c++;
+	assert_int_equal(c->when, SYS_RUN);
 }
 
 static void the_device_is_read_once_and_not_before_the_guest_does(void **state)
@@ -532,6 +543,7 @@ static const struct CMUnitTest both[] = {
 	FAKE_TEST(it_moves_with_its_register),
 	FAKE_TEST(it_never_covers_anything_else),
 	FAKE_TEST(the_guest_reads_what_the_device_holds),
+	FAKE_TEST(a_machine_at_work_may_ask_for_it),
 	FAKE_TEST(the_device_is_read_once_and_not_before_the_guest_does),
 	FAKE_TEST(writes_go_nowhere),
 	FAKE_TEST(behind_a_short_image_are_ones),
