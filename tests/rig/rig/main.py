@@ -27,7 +27,7 @@ from fetch import CACHE, TOP, Trouble   # noqa: E402
 
 RIG = os.path.dirname(fetch.HERE)
 VMMS = ("minivmm", "qemu", "lkvm")
-RETRIES = 2     # where the emulator may be at fault
+RETRIES = 3     # where the emulator may be at fault
 BY_FD = "@iommufd"      # ends the name of a case over that interface
 
 
