@@ -235,6 +235,13 @@ errors:
 requirements:
 	$(Q)tests/tools/requirements --check
 
+# What README, the manual page and docs/ say is there; scripts can be read.
+.PHONY: docs scripts
+docs:
+	$(Q)tests/tools/docs-check
+scripts:
+	$(Q)tests/tools/scripts-check
+
 # The analysers look at one file at a time, and again only after a change.
 .PHONY: tidy cppcheck analyze
 tidy: $(SOURCES:%=$(B)/tidy/%.ok)
@@ -267,7 +274,7 @@ $(B)/analyze/%.c.ok: $(B)/%.o
 	@touch $@
 
 .PHONY: lint lint-quick
-lint-quick: layers headers fmt-check globals
+lint-quick: layers headers fmt-check globals docs scripts
 lint: lint-quick errors requirements tidy cppcheck analyze
 
 # ---- the other tiers, and everything ---------------------------------------
@@ -349,6 +356,8 @@ help:
 #  headers      each header compiles alone
 #  fmt          format the sources; fmt-check only says where they are not
 #  globals      no writable globals
+#  docs         options, files and cases that documents name are there
+#  scripts      the syntax of Python and shell in tests/
 #  errors       every error sentence is explained in docs/errors.md
 #  requirements docs/requirements.md names the tests that there are
 #  cover        how much of each file the unit tests run
