@@ -25,6 +25,15 @@ int sys_drop_capabilities(void)
 	return (int)call_end(&c, call_begin(&c, "drop capabilities"));
 }
 
+int sys_confine(const struct sys_paths *p)
+{
+	struct call c;
+
+	return (int)call_end(&c, call_begin(&c, "confine folder=%s file=%s",
+					    p->folder ? p->folder : "-",
+					    p->file ? p->file : "-"));
+}
+
 int sys_filter_install(enum sys_filter how, bool files)
 {
 	struct call c;

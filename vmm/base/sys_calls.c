@@ -93,6 +93,7 @@ const struct sys_call sys_calls[] = {
 	{ "sys_pty", SYS_START, 0 },
 	{ "sys_become", SYS_START, 0 },
 	{ "sys_drop_capabilities", SYS_START, 0 },
+	{ "sys_confine", SYS_START, 0 },
 	{ "sys_filter_install", SYS_START, 0 },
 	{ "sys_catch_refusals", SYS_START, 0 },
 	{ "sys_refused", SYS_RUN, SCMP_SYS(rt_sigqueueinfo) },

@@ -33,6 +33,20 @@ static int allow_reading(scmp_filter_ctx f, int number)
 	return allow(f, number, SCMP_A2_64(SCMP_CMP_MASKED_EQ, writes, 0));
 }
 
+/* A new file, or more for one that is there: what there is stays as it was. */
+static int allow_writing(scmp_filter_ctx f, int number)
+{
+	const uint64_t writes = O_ACCMODE | O_CREAT | O_EXCL | O_TRUNC;
+	int rc = allow(f, number,
+		       SCMP_A2_64(SCMP_CMP_MASKED_EQ, writes,
+				  O_WRONLY | O_CREAT | O_EXCL));
+
+	return rc < 0 ? rc
+		      : allow(f, number,
+			      SCMP_A2_64(SCMP_CMP_MASKED_EQ, writes | O_APPEND,
+					 O_WRONLY | O_APPEND));
+}
+
 static int allow_data(scmp_filter_ctx f, int number)
 {
 	return allow(f, number, SCMP_A2_64(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
@@ -112,6 +126,13 @@ static int allow_run(scmp_filter_ctx f, int number)
 	return seccomp_rule_add(f, SCMP_ACT_ALLOW, number, 0);
 }
 
+static int allow_files(scmp_filter_ctx f, int number)
+{
+	return number == SCMP_SYS(openat)
+		       ? allow_writing(f, number)
+		       : seccomp_rule_add(f, SCMP_ACT_ALLOW, number, 0);
+}
+
 static int allow_call(scmp_filter_ctx f, const struct sys_call *c, bool files)
 {
 	int rc = 0;
@@ -119,7 +140,7 @@ static int allow_call(scmp_filter_ctx f, const struct sys_call *c, bool files)
 	if (c->when == SYS_RUN)
 		rc = allow_run(f, c->number);
 	else if (c->when == SYS_FILES && files)
-		rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, c->number, 0);
+		rc = allow_files(f, c->number);
 	/* two rows may say the same */
 	return rc == -EEXIST ? 0 : rc;
 }

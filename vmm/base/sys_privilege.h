@@ -28,6 +28,18 @@ int sys_become(uid_t uid, gid_t gid);
 /* No capability from now on, for the calling thread and those it starts. */
 int sys_drop_capabilities(void);
 
+/* What may still be reached by name. */
+struct sys_paths {
+	const char *const *read; /* folders, with all in them; NULL ends them */
+	const char *folder;	 /* in it files come, go and are written */
+	const char *file;	 /* it is written; NULL, as @folder: none */
+};
+
+/* The calling thread, and those it starts, open no other files from now on;
+ * nor do they get privileges by exec. What is open stays so. -ENOSYS,
+ * -EOPNOTSUPP: this kernel has no Landlock; -EPERM: it is kept from us. */
+int sys_confine(const struct sys_paths *p);
+
 enum sys_filter {
 	SYS_FILTER_REFUSE, /* what is not needed fails */
 	SYS_FILTER_LOG,	   /* it is done, and the kernel logs it */

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include "vmm/base/sys.h"
-#include "vmm/base/sys_privilege.h"
 #include "vmm/base/trace.h"
 #include "vmm/machine/status.h"
 
@@ -62,9 +61,9 @@ static void *deadline_thread(void *arg)
 	/* It is older than main's signalfd: SIGTERM would come here, and end
 	 * the process the hard way. */
 	sys_block_signals();
-	if (d->unprivileged)
-		(void)sys_drop_capabilities();
 	trace_thread("deadline");
+	if (d->begun)
+		d->begun(d);
 	pthread_mutex_lock(&d->lock);
 	if (wait_until(d, d->at_ns)) {
 		d->expired(d);

@@ -21,9 +21,9 @@ struct deadline {
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	bool unprivileged; /* its thread does without, as all others do */
 	bool started, done;
 	uint64_t at_ns;				/* CLOCK_MONOTONIC */
+	void (*begun)(struct deadline *d);	/* on its thread, first */
 	void (*expired)(struct deadline *d);	/* on its thread */
 	void (*last_words)(struct deadline *d); /* before _exit(124) */
 };

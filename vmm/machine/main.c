@@ -49,6 +49,13 @@ static int report_timeout(const struct program *p)
 	return STATUS_TIMEOUT;
 }
 
+static void time_begins(struct deadline *d)
+{
+	struct program *p = container_of(d, struct program, deadline);
+
+	sandbox_enter_early(&p->config);
+}
+
 static void time_is_up(struct deadline *d)
 {
 	struct program *p = container_of(d, struct program, deadline);
@@ -198,11 +205,7 @@ static int start(struct program *p, struct err *e)
 		rc = sandbox_open(&p->sandbox, e);
 	if (rc < 0)
 		return rc;
-	/* With --user all threads lose capabilities at once, and need them
-	 * until then: the C library aborts if only some can change their user.
-	 */
-	p->deadline.unprivileged =
-		p->config.sandbox != CONFIG_SANDBOX_OFF && p->config.user == 0;
+	p->deadline.begun = time_begins;
 	p->deadline.expired = time_is_up;
 	p->deadline.last_words = time_is_long_up;
 	return deadline_start(&p->deadline, p->config.timeout_s, e);

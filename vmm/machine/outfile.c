@@ -27,6 +27,19 @@ bool outfile_is_stream(const char *path)
 	return sys_stat(path, &st) >= 0 && !S_ISREG(st.st_mode);
 }
 
+void outfile_folder(const char *path, char out[OUTFILE_PATH_MAX])
+{
+	const char *slash = strrchr(path, '/');
+
+	if (!slash)
+		snprintf(out, OUTFILE_PATH_MAX, ".");
+	else if (slash == path)
+		snprintf(out, OUTFILE_PATH_MAX, "/");
+	else
+		snprintf(out, OUTFILE_PATH_MAX, "%.*s", (int)(slash - path),
+			 path);
+}
+
 /* -------- streams -------- */
 
 /* @end_ns: of our patience, sys_now_ns. */

@@ -21,6 +21,8 @@ enum { OUTFILE_PATIENCE_MS = 1500, OUTFILE_PATH_MAX = 4096 };
 /* Could it be written, as far as one can tell beforehand? */
 int outfile_check(const char *path, struct err *e);
 bool outfile_is_stream(const char *path);
+/* The folder that a file of this name is in. */
+void outfile_folder(const char *path, char out[OUTFILE_PATH_MAX]);
 /* Write the @n bytes of @text. On failure a former document stays. */
 int outfile_write(const char *path, const char *text, size_t n, struct err *e);
 

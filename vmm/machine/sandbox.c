@@ -1,7 +1,7 @@
 /* machine/sandbox.c - see sandbox.h
  *
  * The user goes first, as that takes a capability; then the capabilities, then
- * the filter, which allows neither to come back.
+ * the files, then the filter, which allows none of them to come back.
  */
 #include "vmm/machine/sandbox.h"
 
@@ -66,11 +66,56 @@ static int become_user(const struct config *c, struct err *e)
 	return rc;
 }
 
+/* Whoever started us may be confined more than a kernel by itself does. */
+static int refused_us(struct err *e, int rc, const char *what)
+{
+	(void)err_sys(e, rc, "%s", what);
+	err_hint(e, "--sandbox=off does without");
+	return rc;
+}
+
 static int drop_capabilities(const struct config *c, struct err *e)
 {
 	int rc = c->sandbox == CONFIG_SANDBOX_OFF ? 0 : sys_drop_capabilities();
 
-	return rc < 0 ? err_sys(e, rc, "cannot drop capabilities") : 0;
+	return rc < 0 ? refused_us(e, rc, "cannot drop capabilities") : 0;
+}
+
+/* Reports and messages read these. */
+static int confine_thread(const struct config *c)
+{
+	static const char *const read[] = { "/sys", "/proc", NULL };
+	struct sys_paths p = { .read = read };
+	char folder[OUTFILE_PATH_MAX];
+
+	if (c->stats && strcmp(c->stats, "-") != 0) {
+		outfile_folder(c->stats, folder);
+		if (outfile_is_stream(c->stats))
+			p.file = c->stats;
+		else
+			p.folder = folder;
+	}
+	return sys_confine(&p);
+}
+
+/* A kernel without it is nothing to warn of: the user's rights still hold. */
+static int confine(const struct config *c, struct err *e)
+{
+	int rc = c->sandbox == CONFIG_SANDBOX_ON ? confine_thread(c) : 0;
+
+	if (rc == -ENOSYS || rc == -EOPNOTSUPP || rc == -EPERM) {
+		log_info("files are not confined: no Landlock here");
+		return 0;
+	}
+	return rc < 0 ? refused_us(e, rc, "cannot confine files") : 0;
+}
+
+void sandbox_enter_early(const struct config *c)
+{
+	if (c->sandbox != CONFIG_SANDBOX_OFF && c->user == 0)
+		(void)sys_drop_capabilities();
+	if (c->sandbox == CONFIG_SANDBOX_ON)
+		(void)confine_thread(c);
 }
 
 /* As root without capabilities, or as somebody else. */
@@ -109,9 +154,8 @@ static int install_filter(const struct config *c, struct err *e)
 			 "without");
 		return 0;
 	}
-	return rc < 0 ? err_sys(e, rc,
-				"cannot install the filter for system "
-				"calls")
+	return rc < 0 ? refused_us(e, rc,
+				   "cannot install the filter for system calls")
 		      : 0;
 }
 
@@ -123,6 +167,8 @@ static int give_up(const struct config *c, struct err *e)
 		rc = drop_capabilities(c, e);
 	if (rc == 0)
 		rc = check_report(c, e);
+	if (rc == 0)
+		rc = confine(c, e);
 	if (rc == 0)
 		rc = install_filter(c, e);
 	return rc;

@@ -131,6 +131,9 @@ int stats_start(struct stats *s, const char *path, struct err *e)
 	if (rc < 0)
 		return err_in(e, rc, "--stats");
 	s->path = path;
+	/* by itself it would look for random numbers at the first report, in
+	 * files, or by calls, that are then out of reach */
+	json_object_seed(0);
 	s->signal_fd = sys_signalfd(asks);
 	return s->signal_fd < 0 ? err_sys(e, s->signal_fd,
 					  "--stats: cannot wait for "

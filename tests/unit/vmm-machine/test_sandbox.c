@@ -64,8 +64,9 @@ static void the_user_goes_before_capabilities_and_those_before_calls(void **s)
 	c.group = 100;
 	enters(&c);
 	assert_true(fake_trace_has_in_order("become 65534:100",
-					    "drop capabilities",
-					    "catch refusals", "filter refuse"));
+					    "drop capabilities", "confine",
+					    "filter refuse"));
+	assert_true(fake_trace_has_in_order("catch refusals", "filter refuse"));
 	assert_int_equal(fake_trace_count("files"), 0);
 	leave();
 }
@@ -96,6 +97,64 @@ static void a_report_in_a_file_needs_calls_for_files(void **state)
 	leave();
 }
 
+static void confines(const char *stats, const char *line)
+{
+	struct config c = config_of_disk();
+
+	print_message("--stats %s\n", stats ? stats : "none");
+	fake_dir("/run");
+	fake_link("/run/leads-away", "/run/elsewhere");
+	fake_file("/run/elsewhere", "");
+	c.stats = stats;
+	enters(&c);
+	assert_int_equal(fake_trace_count(line), 1);
+	leave();
+	fake_reset();
+}
+
+static void files_are_those_of_the_report_only(void **state)
+{
+	confines(NULL, "confine folder=- file=-");
+	confines("-", "confine folder=- file=-");
+	confines("/run/stats.json", "confine folder=/run file=-");
+	confines("/run/leads-away", "confine folder=- file=/run/leads-away");
+}
+
+static void a_kernel_without_landlock_will_do(void **state)
+{
+	static const int errors[] = { ENOSYS, EOPNOTSUPP, EPERM };
+	struct config c = config_of_disk();
+
+	for (unsigned i = 0; i < ARRAY_LEN(errors); i++) {
+		print_message("errno %d\n", errors[i]);
+		fake_fail_call("confine", 0, errors[i]);
+		enters(&c);
+		assert_int_equal(fake_trace_count("filter refuse"), 1);
+		leave();
+		fake_reset();
+	}
+}
+
+/* The time limit's, which is older than the machine. */
+static void a_thread_of_old_gives_up_what_it_can(void **state)
+{
+	struct config c = { .stats = "/run/stats.json" };
+
+	fake_dir("/run");
+	sandbox_enter_early(&c);
+	assert_true(fake_trace_has_in_order("drop capabilities",
+					    "confine folder=/run"));
+	fake_trace_clear();
+	c.user = 7;
+	sandbox_enter_early(&c);
+	assert_int_equal(fake_trace_count("drop capabilities"), 0);
+	assert_int_equal(fake_trace_count("confine"), 1);
+	fake_trace_clear();
+	c.sandbox = CONFIG_SANDBOX_OFF;
+	sandbox_enter_early(&c);
+	assert_int_equal(fake_trace_count("confine"), 0);
+}
+
 static void whether_it_can_be_written_is_tried_again(void **state)
 {
 	struct config c = config_of_disk();
@@ -115,6 +174,7 @@ static void a_sandbox_that_logs_catches_nothing(void **state)
 	c.sandbox = CONFIG_SANDBOX_LOG;
 	enters(&c);
 	assert_int_equal(fake_trace_count("catch refusals"), 0);
+	assert_int_equal(fake_trace_count("confine"), 0);
 	assert_int_equal(fake_trace_count("filter log"), 1);
 	leave();
 }
@@ -128,6 +188,7 @@ static void off_leaves_all_but_the_user(void **state)
 	enters(&c);
 	assert_int_equal(fake_trace_count("become"), 1);
 	assert_int_equal(fake_trace_count("drop capabilities"), 0);
+	assert_int_equal(fake_trace_count("confine"), 0);
 	assert_int_equal(fake_trace_count("filter"), 0);
 	leave();
 }
@@ -156,18 +217,23 @@ static void what_cannot_be_given_up_ends_it(void **state)
 		"only root can");
 	fake_reset();
 	fake_fail_call("drop capabilities", 0, EPERM);
-	refuses(&c, "cannot drop capabilities: Operation not permitted", "");
+	refuses(&c, "cannot drop capabilities: Operation not permitted",
+		"--sandbox=off");
+	fake_reset();
+	fake_fail_call("confine", 0, E2BIG);
+	refuses(&c, "cannot confine files: Argument list too long",
+		"--sandbox=off");
 	fake_reset();
 	fake_fail_call("filter", 0, EACCES);
 	refuses(&c,
 		"cannot install the filter for system calls: Permission denied",
-		"");
+		"--sandbox=off");
 	fake_reset();
 	fake_fail_call("catch refusals", 0, EIO);
 	refuses(&c,
 		"cannot install the filter for system calls: "
 		"Input/output error",
-		"");
+		"--sandbox=off");
 }
 
 static void a_refused_call_ends_the_machine(void **state)
@@ -211,6 +277,9 @@ int main(void)
 			the_user_goes_before_capabilities_and_those_before_calls),
 		FAKE_TEST(without_a_user_minivmm_stays_who_it_is),
 		FAKE_TEST(a_report_in_a_file_needs_calls_for_files),
+		FAKE_TEST(files_are_those_of_the_report_only),
+		FAKE_TEST(a_kernel_without_landlock_will_do),
+		FAKE_TEST(a_thread_of_old_gives_up_what_it_can),
 		FAKE_TEST(whether_it_can_be_written_is_tried_again),
 		FAKE_TEST(a_sandbox_that_logs_catches_nothing),
 		FAKE_TEST(off_leaves_all_but_the_user),

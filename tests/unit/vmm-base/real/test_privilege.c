@@ -19,12 +19,12 @@
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <ucontext.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "tests/unit/vmm-base/real/child.h"
 #include "vmm/base/bytes.h"
 #include "vmm/base/sys.h"
 #include "vmm/base/sys_calls.h"
@@ -32,46 +32,6 @@
 
 #define GOLDEN "tests/golden/sandbox"
 #define NOBODY 65534
-
-/* In a child: @f returns what is to be its exit status. */
-static int child(int (*f)(void))
-{
-	int status;
-	pid_t pid = fork();
-
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		(void)signal(SIGSYS, SIG_DFL); /* cmocka catches it */
-		_exit(f());
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	return status;
-}
-
-#define MUST(what)                             \
-	do {                                   \
-		if (!(what))                   \
-			return __LINE__ % 256; \
-	} while (0)
-
-static void succeeds(int (*f)(void))
-{
-	int status = child(f);
-
-	if (WIFSIGNALED(status))
-		fail_msg("signal %d", WTERMSIG(status));
-	if (WEXITSTATUS(status) != 0)
-		fail_msg("line %d (mod 256)", WEXITSTATUS(status));
-}
-
-static bool status_has(const char *line)
-{
-	char text[4096];
-
-	return sys_read_text("/proc/thread-self/status", text, sizeof(text)) >
-		       0 &&
-	       strstr(text, line);
-}
 
 /* -------- what a machine needs -------- */
 
@@ -355,6 +315,44 @@ static void files_are_written_where_that_is_asked_for(void **state)
 	succeeds(write_files);
 }
 
+/* What there is stays as it is, whatever the name. */
+static int empty_file(void)
+{
+	MUST(sys_filter_install(SYS_FILTER_REFUSE, true) == 0);
+	(void)sys_create("/dev/null", O_WRONLY | O_TRUNC);
+	return 0;
+}
+
+static int rewrite_file(void)
+{
+	MUST(sys_filter_install(SYS_FILTER_REFUSE, true) == 0);
+	(void)sys_open("/proc/self/mem", O_RDWR);
+	return 0;
+}
+
+static void but_what_is_there_is_only_added_to(void **state)
+{
+	assert_int_equal(child(empty_file), SIGSYS);
+	assert_int_equal(child(rewrite_file), SIGSYS);
+}
+
+static int confine_too(void)
+{
+	static const char *const readable[] = { "/sys", "/proc", NULL };
+	const struct sys_paths p = { .read = readable };
+	int rc = sys_confine(&p); /* test_confine.c */
+
+	MUST(rc == 0 || rc == -ENOSYS || rc == -EOPNOTSUPP);
+	MUST(sys_filter_install(SYS_FILTER_REFUSE, false) == 0);
+	MUST(use_files() == 0);
+	return use_memory_and_threads();
+}
+
+static void what_a_machine_needs_goes_through_when_confined_too(void **state)
+{
+	succeeds(confine_too);
+}
+
 static int log_only(void)
 {
 	MUST(sys_filter_install(SYS_FILTER_LOG, false) == 0);
@@ -621,6 +619,9 @@ int main(void)
 		cmocka_unit_test(what_a_machine_needs_goes_through),
 		cmocka_unit_test(what_an_intruder_would_like_does_not),
 		cmocka_unit_test(files_are_written_where_that_is_asked_for),
+		cmocka_unit_test(but_what_is_there_is_only_added_to),
+		cmocka_unit_test(
+			what_a_machine_needs_goes_through_when_confined_too),
 		cmocka_unit_test(a_filter_that_logs_lets_all_through),
 		cmocka_unit_test(threads_that_are_there_already_have_it_too),
 		cmocka_unit_test(a_refused_call_fails_and_is_named_once),
