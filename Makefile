@@ -324,7 +324,9 @@ install: all
 	$(Q)install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/minivmm \
 		$(wildcard tests/card/*.card)
 	$(Q)install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/minivmm \
-		README.md CHANGELOG.md $(wildcard LICENSE docs/*.md)
+		README.md CHANGELOG.md LICENSE
+	$(Q)install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/minivmm/docs \
+		$(wildcard docs/*.md)
 
 # What was fetched (kernel headers, the rig's packages) stays.
 clean:
