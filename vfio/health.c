@@ -255,6 +255,8 @@ static void look(struct loop_fd *f, uint32_t events)
 	struct vfio_device *d = container_of(f, struct vfio_device, look_timer);
 	bool alive;
 
+	/* it stays readable until it is set anew */
+	(void)sys_timerfd_arm(f->fd, 0);
 	if (d->error_waits)
 		reset_after_error(d);
 	if (d->error_waits || d->dev->raw || !lock_now(d))
@@ -263,7 +265,8 @@ static void look(struct loop_fd *f, uint32_t events)
 		vfio_suspect(d);
 	alive = d->reset.busy || vfio_alive(d);
 	pthread_mutex_unlock(&d->pci.lock);
-	(void)sys_timerfd_arm(f->fd, alive ? LOOK_NS : 0);
+	if (alive)
+		(void)sys_timerfd_arm(f->fd, LOOK_NS);
 }
 
 static int start_looking(struct vfio_device *d, struct err *e)

@@ -245,6 +245,31 @@ static void on_error_report_lets_an_error_event_pass(void **state)
 	bench_close(&b);
 }
 
+/* VFIO-ERR-01. The timer has nothing more to look at: it must not stay
+ * readable, or the event loop never sleeps again. */
+static void a_reset_that_waited_for_a_vcpu_leaves_no_timer(void **state)
+{
+	struct bench b;
+
+	fake_pci_add(&plain_function);
+	bench_vm(&b);
+	b.o.on_error = VFIO_ON_ERROR_RESET;
+	MUST(bench_attach(&b, &why));
+	MUST(bench_place(&b, &why));
+	pthread_mutex_lock(&b.dev->pci.lock);
+	assert_true(fake_pci_interrupt(BDF, VFIO_PCI_ERR_IRQ_INDEX, 0));
+	bench_loop(&b);
+	assert_true(b.dev->error_waits);
+	pthread_mutex_unlock(&b.dev->pci.lock);
+	assert_true(sys_poll(b.dev->look_fd, EPOLLIN, 1000) > 0);
+	alarm(10);
+	bench_loop(&b);
+	alarm(0);
+	assert_false(b.dev->error_waits);
+	assert_false(sys_readable(b.dev->look_fd));
+	bench_close(&b);
+}
+
 /* -------- servers of all kinds -------- */
 
 static void interrupts_come_whatever_the_server_supports(void **state)
@@ -371,6 +396,7 @@ int main(void)
 		USER_TEST(or_notices_by_an_access),
 		USER_TEST(on_error_stop_ends_the_vm_by_name),
 		USER_TEST(on_error_report_lets_an_error_event_pass),
+		USER_TEST(a_reset_that_waited_for_a_vcpu_leaves_no_timer),
 		USER_TEST(interrupts_come_whatever_the_server_supports),
 		USER_TEST(without_descriptors_bars_trap),
 		USER_TEST(all_ram_is_mapped_and_unmapped),
