@@ -164,7 +164,8 @@ int sys_poll(int fd, uint32_t events, int timeout_ms);
 
 /* Install an empty handler for @signal (no SA_RESTART), so that pthread_kill
  * makes a blocking ioctl of that thread return EINTR. sys_ioctl_ does not
- * retry EINTR for KVM_RUN. */
+ * retry EINTR for KVM_RUN. The calling thread, and those it starts, take the
+ * signal even if whoever started us blocked it, which exec passes on. */
 int sys_catch(int signal);
 
 int sys_getrlimit(int resource, struct rlimit *out);

@@ -156,7 +156,7 @@ void sys_block_signals(void)
 	sigfillset(&set);
 	/* a refused call is told where it is made (sys_privilege.h) */
 	sigdelset(&set, SIGSYS);
-	(void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+	(void)pthread_sigmask(SIG_SETMASK, &set, NULL);
 }
 
 int sys_signalfd_read(int fd)
@@ -215,6 +215,8 @@ int sys_catch(int signal)
 
 	sigemptyset(&a.sa_mask);
 	rc = (int)sys_result(sigaction(signal, &a, NULL));
+	if (rc == 0 && sigaddset(&a.sa_mask, signal) == 0)
+		rc = -pthread_sigmask(SIG_UNBLOCK, &a.sa_mask, NULL);
 	SYS_TRACE(rc, "catch(signal %d)", signal);
 	return rc;
 }

@@ -441,6 +441,20 @@ static void a_refused_call_fails_and_is_named_once(void **state)
 	succeeds(refuse);
 }
 
+static int refuse_where_all_is_blocked(void)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	MUST(sigprocmask(SIG_SETMASK, &all, NULL) == 0);
+	return refuse();
+}
+
+static void even_if_our_parent_blocked_all_signals(void **state)
+{
+	succeeds(refuse_where_all_is_blocked);
+}
+
 static void *refused_thread(void *arg)
 {
 	bool *ok = arg;
@@ -625,6 +639,7 @@ int main(void)
 		cmocka_unit_test(a_filter_that_logs_lets_all_through),
 		cmocka_unit_test(threads_that_are_there_already_have_it_too),
 		cmocka_unit_test(a_refused_call_fails_and_is_named_once),
+		cmocka_unit_test(even_if_our_parent_blocked_all_signals),
 		cmocka_unit_test(a_thread_without_signals_is_refused_as_well),
 	};
 	/* Sanitizers make calls of their own, which no filter here allows. */

@@ -476,6 +476,42 @@ static void caught_signal_does_not_end_a_read(void **state)
 	assert_int_equal(sys_catch(-5), -EINVAL);
 }
 
+static void *sleep_in_poll(void *arg)
+{
+	struct sleeper *s = arg;
+
+	s->rc = sys_poll(s->fd, EPOLLIN, 5000);
+	s->done = true;
+	return NULL;
+}
+
+/* Who waits for signals by sigwait or signalfd has them blocked, and often
+ * starts us so. A vCPU that cannot be interrupted would never stop. */
+static void a_signal_that_our_parent_blocked_is_caught_too(void **state)
+{
+	struct sleeper s = { 0 };
+	sigset_t all, was;
+	pthread_t t;
+	int p[2];
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &was);
+	assert_int_equal(sys_catch(SIGUSR2), 0);
+	assert_int_equal(pipe(p), 0);
+	s.fd = p[0];
+	assert_int_equal(pthread_create(&t, NULL, sleep_in_poll, &s), 0);
+	for (unsigned i = 0; i < 100 && !s.done; i++) {
+		sys_sleep_ms(10);
+		pthread_kill(t, SIGUSR2);
+	}
+	assert_true(s.done);
+	pthread_join(t, NULL);
+	pthread_sigmask(SIG_SETMASK, &was, NULL);
+	assert_int_equal(s.rc, 0);
+	close(p[0]);
+	close(p[1]);
+}
+
 /* Uncaught, the signal ends the program: `ulimit -f`. */
 static void caught_limit_of_file_sizes_is_an_error(void **state)
 {
@@ -598,6 +634,8 @@ int main(void)
 		cmocka_unit_test(sleep_takes_its_time),
 		cmocka_unit_test(signals_are_read_from_the_fd),
 		cmocka_unit_test(caught_signal_does_not_end_a_read),
+		cmocka_unit_test(
+			a_signal_that_our_parent_blocked_is_caught_too),
 		cmocka_unit_test(caught_limit_of_file_sizes_is_an_error),
 		cmocka_unit_test(limits_can_be_read_and_lowered),
 		cmocka_unit_test(pty_is_raw_and_does_not_block),
