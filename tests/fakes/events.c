@@ -328,6 +328,13 @@ int sys_catch(int signal)
 	return (int)call_end(&c, rc);
 }
 
+bool sys_is_ignored(int signal)
+{
+	struct sigaction a;
+
+	return sigaction(signal, NULL, &a) == 0 && a.sa_handler == SIG_IGN;
+}
+
 int sys_getrlimit(int resource, struct rlimit *out)
 {
 	struct call c;

@@ -46,10 +46,22 @@ int sys_create(const char *path, int flags)
 	return open_file(path, flags | O_CREAT);
 }
 
+static bool has_standard_fds(void)
+{
+	bool all = true;
+
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		all = all && fcntl(fd, F_GETFD) >= 0;
+	return all;
+}
+
 int sys_fill_standard_fds(void)
 {
 	int fd;
 
+	/* a root folder without devices has no /dev/null */
+	if (has_standard_fds())
+		return 0;
 	do
 		fd = open("/dev/null", O_RDWR);
 	while (fd >= 0 && fd <= STDERR_FILENO);

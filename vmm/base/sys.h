@@ -167,6 +167,8 @@ int sys_poll(int fd, uint32_t events, int timeout_ms);
  * retry EINTR for KVM_RUN. The calling thread, and those it starts, take the
  * signal even if whoever started us blocked it, which exec passes on. */
 int sys_catch(int signal);
+/* Whoever started us wants it to have no effect: nohup(1). */
+bool sys_is_ignored(int signal);
 
 int sys_getrlimit(int resource, struct rlimit *out);
 int sys_setrlimit(int resource, const struct rlimit *r);

@@ -221,6 +221,15 @@ int sys_catch(int signal)
 	return rc;
 }
 
+bool sys_is_ignored(int signal)
+{
+	struct sigaction a;
+	bool is = sigaction(signal, NULL, &a) == 0 && a.sa_handler == SIG_IGN;
+
+	SYS_TRACE(is, "ignored(signal %d)", signal);
+	return is;
+}
+
 int sys_getrlimit(int resource, struct rlimit *out)
 {
 	int rc = (int)sys_result(

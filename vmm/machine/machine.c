@@ -164,9 +164,10 @@ static void signal_came(struct loop_fd *f, uint32_t events)
 
 static int watch_signals(struct machine *m, struct err *e)
 {
-	static const int ends[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, 0 };
+	static const int ends[] = { SIGHUP, SIGINT, SIGTERM, SIGQUIT, 0 };
 
-	m->signal_fd = sys_signalfd(ends);
+	/* waited for, it would come although it is ignored: nohup(1) */
+	m->signal_fd = sys_signalfd(ends + sys_is_ignored(SIGHUP));
 	if (m->signal_fd < 0)
 		return err_sys(e, m->signal_fd, "cannot watch signals");
 	m->signals.fd = m->signal_fd;

@@ -230,17 +230,27 @@ static int print(const char *text)
 	return STATUS_FAILED;
 }
 
+static int begin(struct program **out, struct err *e)
+{
+	int rc = sys_fill_standard_fds();
+
+	/* of standard error itself only the status is left */
+	if (rc < 0)
+		return err_sys(e, rc,
+			       "cannot open /dev/null for a standard "
+			       "descriptor that is closed");
+	*out = calloc(1, sizeof(**out));
+	return *out ? 0 : err_set(e, -ENOMEM, "out of memory");
+}
+
 int main(int argc, char **argv)
 {
 	struct program *p;
 	struct err e = ERR_NONE;
 	int status;
 
-	if (sys_fill_standard_fds() < 0)
-		return STATUS_FAILED;
-	p = calloc(1, sizeof(*p));
-	if (!p)
-		return STATUS_FAILED;
+	if (begin(&p, &e) < 0)
+		return report(&e, STATUS_FAILED);
 	p->stats = STATS_EMPTY;
 	p->sandbox = SANDBOX_EMPTY;
 	trace_thread("main");

@@ -2,6 +2,7 @@
  * every host call of its building failing once. */
 #include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -230,6 +231,33 @@ static void signals_are_caught_only_when_the_long_calls_are_over(void **state)
 	assert_null(strstr(caught, "advice=23")); /* MADV_POPULATE_WRITE */
 }
 
+/* nohup(1): to wait for an ignored signal is to get it all the same. */
+static void a_hangup_that_is_ignored_ends_nothing(void **state)
+{
+	const struct sigaction ignore = { .sa_handler = SIG_IGN };
+	const struct sigaction as_usual = { .sa_handler = SIG_DFL };
+	struct err e = ERR_NONE;
+
+	fake_pci_add(&disk);
+	put_kernel();
+	swept.config = config_of_disk();
+	for (unsigned ignored = 0; ignored < 2; ignored++) {
+		struct vm *vm = &swept.machine.vm;
+
+		assert_int_equal(
+			sigaction(SIGHUP, ignored ? &ignore : &as_usual, NULL),
+			0);
+		if (machine_open(&swept.machine, &swept.config, &e) < 0)
+			fail_msg("%s", e.text);
+		kill(getpid(), SIGHUP);
+		assert_int_equal(loop_run_for(&vm->loop, 0, &e), 0);
+		assert_int_equal(vm_stopping(vm), !ignored);
+		machine_close(&swept.machine);
+	}
+	assert_int_equal(sigaction(SIGHUP, &ignore, NULL), 0);
+	assert_int_equal(sigaction(SIGHUP, &as_usual, NULL), 0);
+}
+
 static void same_function_twice_is_refused(void **state)
 {
 	struct err e = ERR_NONE;
@@ -296,6 +324,7 @@ int main(void)
 			ram_is_mapped_before_the_guest_runs_and_until_the_device_closed),
 		FAKE_TEST(pinned_ram_is_never_given_back),
 		FAKE_TEST(signals_are_caught_only_when_the_long_calls_are_over),
+		FAKE_TEST(a_hangup_that_is_ignored_ends_nothing),
 		FAKE_TEST(same_function_twice_is_refused),
 		FAKE_TEST(a_path_and_a_uuid_may_be_the_same_function),
 		FAKE_TEST(kernel_larger_than_ram_says_how_much_it_needs),

@@ -335,6 +335,28 @@ static void closed_standard_fds_become_null(void **state)
 	assert_int_equal(status, 0);
 }
 
+/* Nor is /dev/null asked for, which a root folder without devices lacks: here
+ * no descriptor is left. */
+static void open_standard_fds_stay_what_they_are(void **state)
+{
+	const struct rlimit three = { 3, 3 };
+	pid_t child = fork();
+	int status;
+
+	if (child == 0) {
+		struct stat was, is;
+		bool ok = fstat(STDERR_FILENO, &was) == 0 &&
+			  sys_setrlimit(RLIMIT_NOFILE, &three) == 0 &&
+			  sys_fill_standard_fds() == 0 &&
+			  fstat(STDERR_FILENO, &is) == 0 &&
+			  was.st_ino == is.st_ino;
+
+		_exit(ok ? 0 : 1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
 static void host_facts_are_plausible(void **state)
 {
 	assert_true(sys_page_size() >= 4096);
@@ -474,6 +496,17 @@ static void caught_signal_does_not_end_a_read(void **state)
 	close(p[0]);
 	close(p[1]);
 	assert_int_equal(sys_catch(-5), -EINVAL);
+}
+
+static void an_ignored_signal_is_known(void **state)
+{
+	struct sigaction ignore = { .sa_handler = SIG_IGN }, was;
+
+	assert_false(sys_is_ignored(SIGHUP));
+	assert_int_equal(sigaction(SIGHUP, &ignore, &was), 0);
+	assert_true(sys_is_ignored(SIGHUP));
+	assert_int_equal(sigaction(SIGHUP, &was, NULL), 0);
+	assert_false(sys_is_ignored(-5));
 }
 
 static void *sleep_in_poll(void *arg)
@@ -626,6 +659,7 @@ int main(void)
 		cmocka_unit_test(memfd_has_its_size_and_is_shared),
 		cmocka_unit_test(maps_of_huge_files_come_in_huge_pages),
 		cmocka_unit_test(closed_standard_fds_become_null),
+		cmocka_unit_test(open_standard_fds_stay_what_they_are),
 		cmocka_unit_test(host_facts_are_plausible),
 		cmocka_unit_test(eventfd_counts_and_drains),
 		cmocka_unit_test(no_eventfd_makes_us_wait),
@@ -636,6 +670,7 @@ int main(void)
 		cmocka_unit_test(caught_signal_does_not_end_a_read),
 		cmocka_unit_test(
 			a_signal_that_our_parent_blocked_is_caught_too),
+		cmocka_unit_test(an_ignored_signal_is_known),
 		cmocka_unit_test(caught_limit_of_file_sizes_is_an_error),
 		cmocka_unit_test(limits_can_be_read_and_lowered),
 		cmocka_unit_test(pty_is_raw_and_does_not_block),
