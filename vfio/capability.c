@@ -34,8 +34,7 @@ void vfio_show_header(struct vfio_device *d)
 	};
 	struct pci_device *p = &d->pci;
 
-	/* All but BARs and ROM, whose registers and masks pci_bar_init wrote.
-	 */
+	/* Not BARs and ROM: pci_bar_init wrote their registers and masks. */
 	vfio_paint(d, 0, PCI_BASE_ADDRESS_0, VFIO_PASS_RO);
 	vfio_paint(d, PCI_CARDBUS_CIS, PCI_ROM_ADDRESS - PCI_CARDBUS_CIS,
 		   VFIO_PASS_RO);

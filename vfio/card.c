@@ -44,10 +44,10 @@ int vfio_card_parse(const char *text, char name[24], struct err *e)
 
 static bool exists(const char *bdf)
 {
-	char path[96];
+	char path[VFIO_SYSFS_PATH_SIZE];
 	struct stat st;
 
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s", bdf);
+	vfio_name_path(bdf, "", path);
 	return sys_stat(path, &st) >= 0;
 }
 

@@ -88,9 +88,8 @@ struct vfio_options {
  * allow-no-reset, low-power, p2p (each also with =on or =off); at=BB:00.F or
  * slot=N or N.F; cfg-gaps=pass or block; ecap=allow:ID or deny:ID with a
  * hexadecimal ID, up to VFIO_MAX_ECAP_RULES times; fd=N and iommufd=N, or
- * group=N and container=N;
- * msix-reloc=auto, off or barN; on-error=report, stop or reset; on-request=stop
- * or report; rom=on, off or a file; vf-token=UUID. */
+ * group=N and container=N; msix-reloc=auto, off or barN; on-error=report, stop
+ * or reset; on-request=stop or report; rom=on, off or a file; vf-token=UUID. */
 int vfio_options_parse(const char *text, struct vfio_options *out,
 		       struct err *e);
 /* What @f needs though nobody asked for it: p2p for chips whose programs reach

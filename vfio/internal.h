@@ -226,8 +226,7 @@ static inline const char *vfio_name(const struct vfio_device *d)
 /* Read config space through VFIO and decide about every byte. BARs are known
  * already. */
 int vfio_policy_apply(struct vfio_device *d, struct err *e);
-/* Are these bytes the device's own, of no capability, and the guest's to use?
- */
+/* Are these bytes the device's, of no capability, and the guest's to use? */
 bool vfio_policy_is_gap(const struct vfio_device *d, unsigned off,
 			unsigned len);
 
@@ -351,8 +350,7 @@ bool vfio_has_pcie_flr(const struct vfio_device *d);
 bool vfio_has_af_flr(const struct vfio_device *d);
 /* No kernel or server offers a reset, but the registers are ours to use. */
 bool vfio_needs_flr(const struct vfio_device *d);
-/* What a reset of its bus would hit; false, and none: there is no such reset.
- */
+/* What a reset of its bus would hit; false, and none: it has no such reset. */
 bool vfio_hot_set_of(const struct vfio_device *d, struct vfio_hot_set *out);
 bool vfio_hot_set_is_ours(const struct vfio_hot_set *s);
 bool vfio_hot_set_has(const struct vfio_hot_set *s,

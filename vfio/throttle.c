@@ -2,11 +2,12 @@
  *
  * Switching messages on allocates vectors in the host, INTx a handler, and
  * showing pages of a BAR or a ROM, or taking them away, waits for all CPUs that
- * run guests to have seen it; a guest can ask for any of them as fast as it can
- * write a register, and resets what it has not touched as fast. So there
- * are 256 of these in a row for each function, more than any driver or boot
- * needs, and a hundred in a second after that (VFIO-ERR-07). Who wants more
- * waits: a vCPU, for ten milliseconds, with the function that it floods.
+ * run guests to have seen it. A guest can ask for any of them as fast as it can
+ * write a register, and so it can for a reset, at the port above, of a function
+ * that it has not touched since the last one. So there are 256 of these in a
+ * row for each function, more than any driver or boot needs, and a hundred in a
+ * second after that (VFIO-ERR-07). Who wants more waits: a vCPU, for ten
+ * milliseconds, with the function that it floods.
  *
  * Another message for a vector costs less: KVM gets a table of routes, and
  * waits for those that use the old one. But each vector needs one, some

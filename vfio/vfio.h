@@ -155,10 +155,9 @@ struct vfio_dev_ops {
 		      struct vfio_region *out, struct err *e);
 	/* Access region @index, for which region() was called before; @n 1, 2,
 	 * 4 or 8, naturally aligned, or any run of config space or of the ROM,
-	 * which is only read. Any thread
-	 * with the device's lock. Returns 0, -EIO (the function does not
-	 * decode), -ENODATA (a short transfer), other negative errno. @e may be
-	 * NULL. */
+	 * which is only read. Any thread with the device's lock. Returns 0,
+	 * -EIO (the function does not decode), -ENODATA (a short transfer),
+	 * other negative errno. @e may be NULL. */
 	int (*read)(struct vfio_dev *d, unsigned index, uint64_t off, void *buf,
 		    unsigned n, struct err *e);
 	int (*write)(struct vfio_dev *d, unsigned index, uint64_t off,

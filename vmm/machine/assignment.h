@@ -43,8 +43,7 @@ struct assignment {
 };
 
 /* Read the options, look for the functions and decide where the guest finds
- * each, before KVM is touched. *a is zeroed by the
- * caller, but for phases. */
+ * each, before KVM is touched. *a is zeroed by the caller, but for phases. */
 int assignment_find(struct assignment *a, const struct config *c,
 		    struct err *e);
 /* Add the I/O addresses that the host keeps from the functions. */

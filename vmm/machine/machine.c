@@ -57,7 +57,8 @@ static int claim_all(struct machine *m, struct err *e)
 	} fixed[] = {
 		{ "IOAPIC", { BOARD_IOAPIC, 0x1000 } },
 		{ "local APIC", { BOARD_LAPIC, 0x100000 } },
-		{ "KVM's own pages", { 0xfffbc000, 0x4000 } },
+		{ "KVM's own pages",
+		  { BOARD_KVM_PAGES, BOARD_KVM_PAGES_SIZE } },
 	};
 	int rc = 0;
 

@@ -18,8 +18,6 @@ static const struct range window32 = { 0x80000000, 0x60000000 };
 static const struct range ecam = { 0xe0000000, 0x10000000 };
 /* Ports below 0x1000 belong to the board's own devices. */
 static const struct range window_io = { 0x1000, 0xf000 };
-/* KVM_SET_IDENTITY_MAP_ADDR and KVM_SET_TSS_ADDR, vmm/x86_64. */
-static const struct range kvm_pages = { 0xfffbc000, 0x4000 };
 
 enum { LEGACY_HOLE = 0xa0000 };
 
@@ -173,7 +171,8 @@ static void describe_memory(const struct board *b, struct platform *p)
 		     PLATFORM_RESERVED);
 	platform_add(p, MIB, b->ram[0].size - MIB, PLATFORM_RAM);
 	platform_add(p, ecam.base, ecam.size, PLATFORM_RESERVED);
-	platform_add(p, kvm_pages.base, kvm_pages.size, PLATFORM_RESERVED);
+	platform_add(p, BOARD_KVM_PAGES, BOARD_KVM_PAGES_SIZE,
+		     PLATFORM_RESERVED);
 	for (unsigned i = 1; i < b->n_ram; i++)
 		platform_add(p, b->ram[i].base, b->ram[i].size, PLATFORM_RAM);
 	describe_holes(b, p);

@@ -49,6 +49,9 @@ enum {
 /* Ranges that something in KVM answers; claimed on the MMIO bus. */
 #define BOARD_IOAPIC UINT64_C(0xfec00000)
 #define BOARD_LAPIC UINT64_C(0xfee00000)
+/* KVM_SET_IDENTITY_MAP_ADDR and KVM_SET_TSS_ADDR, vmm/x86_64/irqchip.c. */
+#define BOARD_KVM_PAGES UINT64_C(0xfffbc000)
+enum { BOARD_KVM_PAGES_SIZE = 0x4000 };
 
 struct board {
 	struct range ram[BOARD_MAX_RAM]; /* sorted; the first begins at 0 */
