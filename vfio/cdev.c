@@ -7,6 +7,7 @@
 
 #include "vfio/name.h"
 #include "vfio/refusal.h"
+#include "vfio/sysfs.h"
 #include "vmm/base/sys.h"
 
 enum { NAME_SIZE = 32 };
@@ -26,9 +27,8 @@ static int take_first(const char *name, void *arg)
  * only if it has a node. -ENOENT: it has none. */
 static int find(const char *function, struct cdev *out)
 {
-	char dir[VFIO_SYSFS_PATH_SIZE], name[NAME_SIZE], text[32];
+	char dir[VFIO_SYSFS_PATH_SIZE], name[NAME_SIZE];
 	char file[sizeof(dir) + NAME_SIZE + 8];
-	unsigned major, minor;
 	int rc;
 
 	vfio_name_path(function, "vfio-dev", dir);
@@ -36,13 +36,10 @@ static int find(const char *function, struct cdev *out)
 	if (rc <= 0)
 		return rc < 0 ? rc : -ENOENT;
 	snprintf(file, sizeof(file), "%s/%s/dev", dir, name);
-	rc = sys_read_text(file, text, sizeof(text));
+	rc = vfio_node_number(file, &out->number);
 	if (rc < 0)
 		return rc;
-	if (sscanf(text, "%u:%u", &major, &minor) != 2)
-		return -EINVAL;
 	snprintf(out->path, sizeof(out->path), "/dev/vfio/devices/%s", name);
-	out->number = makedev(major, minor);
 	return 0;
 }
 

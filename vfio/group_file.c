@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <linux/vfio.h>
 #include <stdio.h>
-#include <sys/sysmacros.h>
 
 #include "vfio/refusal.h"
 #include "vfio/sysfs.h"
@@ -68,19 +67,14 @@ static int group_node_open(struct vfio_group *g, struct err *e)
 /* Which device /dev/vfio/N is, whatever /dev is here. */
 static int group_device(int number, dev_t *out, struct err *e)
 {
-	unsigned major, minor;
-	char path[64], text[32];
+	char path[64];
 	int rc;
 
 	snprintf(path, sizeof(path), "/sys/class/vfio/%d/dev", number);
-	rc = sys_read_text(path, text, sizeof(text));
-	if (rc >= 0 && sscanf(text, "%u:%u", &major, &minor) != 2)
-		rc = -EINVAL;
-	if (rc < 0)
-		return err_sys(e, rc, "cannot tell what /dev/vfio/%d is",
-			       number);
-	*out = makedev(major, minor);
-	return 0;
+	rc = vfio_node_number(path, out);
+	return rc < 0 ? err_sys(e, rc, "cannot tell what /dev/vfio/%d is",
+				number)
+		      : 0;
 }
 
 /* Is what was given the node of this group? */

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 
 #include "vfio/name.h"
 #include "vmm/base/bytes.h"
@@ -56,6 +57,20 @@ static int64_t number(const char *bdf, const char *file, int64_t fallback)
 		return fallback;
 	v = strtoll(text, &end, 0);
 	return end == text ? fallback : v;
+}
+
+int vfio_node_number(const char *path, dev_t *out)
+{
+	unsigned major, minor;
+	char text[32];
+	int rc = sys_read_text(path, text, sizeof(text));
+
+	if (rc < 0)
+		return rc;
+	if (sscanf(text, "%u:%u", &major, &minor) != 2)
+		return -EINVAL;
+	*out = makedev(major, minor);
+	return 0;
 }
 
 bool vfio_is_vfio_driver(const char *driver)

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "vfio/vfio.h"
 #include "vmm/base/err.h"
@@ -34,6 +35,9 @@ struct vfio_function {
  * group are known before it is open. */
 int vfio_function_find(const char *text, struct vfio_function *out,
 		       struct err *e);
+/* The device number in @path, the file dev of something that has a node.
+ * -EINVAL: there is none in it. */
+int vfio_node_number(const char *path, dev_t *out);
 /* Is @driver one that hands functions to userspace? */
 bool vfio_is_vfio_driver(const char *driver);
 /* Is @bdf (canonical) bound to a driver that registered it with VFIO? */

@@ -112,6 +112,16 @@ static int set_vfio_user(struct config *c, const char *v, struct err *e)
 	return add_function(c, CONFIG_VFIO_USER, v, e);
 }
 
+/* Which of the @n @names is @v? @n: none. */
+static unsigned which(const char *v, const char *const *names, unsigned n)
+{
+	unsigned i = 0;
+
+	while (i < n && strcmp(v, names[i]) != 0)
+		i++;
+	return i;
+}
+
 static int set_iommu(struct config *c, const char *v, struct err *e)
 {
 	static const char *const names[] = {
@@ -119,14 +129,13 @@ static int set_iommu(struct config *c, const char *v, struct err *e)
 		[CONFIG_IOMMU_GROUP] = "group",
 		[CONFIG_IOMMU_FD] = "iommufd",
 	};
+	unsigned i = which(v, names, ARRAY_LEN(names));
 
-	for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
-		if (strcmp(v, names[i]) != 0)
-			continue;
-		c->iommu = (enum config_iommu)i;
-		return 0;
-	}
-	return err_set(e, -EINVAL, "'%s' is not group, iommufd or auto", v);
+	if (i == ARRAY_LEN(names))
+		return err_set(e, -EINVAL, "'%s' is not group, iommufd or auto",
+			       v);
+	c->iommu = (enum config_iommu)i;
+	return 0;
 }
 
 static int set_sandbox(struct config *c, const char *v, struct err *e)
@@ -136,14 +145,12 @@ static int set_sandbox(struct config *c, const char *v, struct err *e)
 		[CONFIG_SANDBOX_LOG] = "log",
 		[CONFIG_SANDBOX_OFF] = "off",
 	};
+	unsigned i = which(v, names, ARRAY_LEN(names));
 
-	for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
-		if (strcmp(v, names[i]) != 0)
-			continue;
-		c->sandbox = (enum config_sandbox)i;
-		return 0;
-	}
-	return err_set(e, -EINVAL, "'%s' is not on, log or off", v);
+	if (i == ARRAY_LEN(names))
+		return err_set(e, -EINVAL, "'%s' is not on, log or off", v);
+	c->sandbox = (enum config_sandbox)i;
+	return 0;
 }
 
 static int set_user(struct config *c, const char *v, struct err *e)
