@@ -14,10 +14,9 @@ disks = [disk]
 # which it would disturb.
 GUEST = """
 wait_for 20 [ -b /dev/nvme0n1 ] || finish
-at=$((79 << 20))
-n=$(dd if=/dev/nvme0n1 bs=1 skip=$at count=1 2>/dev/null | od -An -tu1 | tr -d ' ')
+n=$(boots 79)
 mark boot-$((n & 1)) $(sha_range /dev/nvme0n1 0 8)
-printf "\\\\x0$((n + 1))" | dd of=/dev/nvme0n1 bs=1 seek=$at conv=notrunc,fsync 2>/dev/null
+set_boots 79 $((n + 1))
 [ $((n & 1)) = 1 ] || { reboot -f; sleep 60; }
 mark at-work
 sleep 6

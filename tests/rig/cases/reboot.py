@@ -9,12 +9,11 @@ disks = [disk]
 # The number of the boot is in the disk's last MiB, which outlives them all.
 GUEST = """
 wait_for 20 [ -b /dev/nvme0n1 ] || finish
-at=$((79 << 20))
-n=$(dd if=/dev/nvme0n1 bs=1 skip=$at count=1 2>/dev/null | od -An -tu1 | tr -d ' ')
+n=$(boots 79)
 mark boot-$n $(sha_range /dev/nvme0n1 0 8)
 mark time-$n "$(cut -d' ' -f1 /proc/uptime)"
 if [ $n -lt REBOOTS ]; then
-    printf "\\\\x0$((n + 1))" | dd of=/dev/nvme0n1 bs=1 seek=$at conv=notrunc,fsync 2>/dev/null
+    set_boots 79 $((n + 1))
     for area in 0 16 32; do
         while :; do
             echo 3 >/proc/sys/vm/drop_caches

@@ -3,6 +3,10 @@
 # poke PORT BYTE (both hexadecimal): write an I/O port.
 poke() { printf "\\x$2" | dd of=/dev/port bs=1 seek=$((0x$1)) conv=notrunc 2>/dev/null; }
 
+# A byte of the first disk counts the guest's boots, and outlives them all.
+boots() { dd if=/dev/nvme0n1 bs=1 skip=$(($1 << 20)) count=1 2>/dev/null | od -An -tu1 | tr -d ' '; } # MIB
+set_boots() { printf "\\x0$2" | dd of=/dev/nvme0n1 bs=1 seek=$(($1 << 20)) conv=notrunc,fsync 2>/dev/null; } # MIB N
+
 # The phase in which L1 counts every exit to userspace. Print nothing inside.
 io_begin() { sleep 0.3; poke 84 a1; }
 io_end() { poke 84 a2; }
