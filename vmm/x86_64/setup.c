@@ -7,6 +7,17 @@
 #include "vmm/base/sys.h"
 #include "vmm/x86_64/x86.h"
 
+/* The rate of the TSC, as the host's kernel measures it now. Else a vCPU gets
+ * the rate of when KVM began; the kernel may have measured better since (Linux,
+ * tsc_refine_calibration_work), and where the two differ by 250 ppm and the
+ * processor cannot scale, KVM takes the vCPU's TSC for one that stands still:
+ * its timers come minutes late (Linux, arch/x86/kvm/x86.c, kvm_set_tsc_khz).
+ * Linux before 5.18 has no such call for a VM and keeps its rate. */
+static void set_tsc_rate(const struct vm *vm)
+{
+	sys_ioctl_num(vm->fd, KVM_SET_TSC_KHZ, 0);
+}
+
 int arch_vm_open(struct vm *vm, struct err *e)
 {
 	struct x86_vm *x = calloc(1, sizeof(*x));
@@ -14,6 +25,7 @@ int arch_vm_open(struct vm *vm, struct err *e)
 	if (!x)
 		return err_sys(e, -ENOMEM, "x86");
 	vm->arch = x;
+	set_tsc_rate(vm);
 	return x86_cpuid_read(vm->kvm_fd, x, e);
 }
 

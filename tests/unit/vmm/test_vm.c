@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <linux/kvm.h>
 #include <stdio.h>
 #include <string.h>
@@ -167,6 +168,23 @@ static void creation_order_is_what_kvm_wants(void **state)
 		"KVM_CREATE_VCPU"));
 	assert_int_equal(fake_trace_count("KVM_GET_SUPPORTED_CPUID"), 1);
 	assert_int_equal(fake_trace_count("KVM_CREATE_PIT2"), 0);
+	vm_close(&vm);
+}
+
+/* Timers of a guest go by a rate that the host's kernel believes in; a kernel
+ * that cannot be told keeps its own. */
+static void the_rate_of_the_tsc_is_that_of_now(void **state)
+{
+	struct err e = ERR_NONE;
+	struct vm vm;
+
+	assert_int_equal(open_with_cpus(&vm, &e), 0);
+	assert_true(fake_trace_has_in_order("KVM_CREATE_VM", "KVM_SET_TSC_KHZ",
+					    "KVM_CREATE_VCPU"));
+	vm_close(&vm);
+
+	fake_fail_ioctl("KVM_SET_TSC_KHZ", 0, ENOTTY);
+	assert_int_equal(open_with_cpus(&vm, &e), 0);
 	vm_close(&vm);
 }
 
@@ -365,6 +383,7 @@ int main(void)
 		FAKE_TEST(forbidden_dev_kvm_comes_with_a_hint),
 		FAKE_TEST(busy_cpu_comes_with_a_hint),
 		FAKE_TEST(creation_order_is_what_kvm_wants),
+		FAKE_TEST(the_rate_of_the_tsc_is_that_of_now),
 		FAKE_TEST(interrupt_controllers_are_all_in_the_kernel),
 		FAKE_TEST(opening_takes_few_host_calls),
 		FAKE_TEST(number_of_vcpus_is_checked),
