@@ -10,9 +10,6 @@ from monitor import Monitor
 
 L0_ARGS = ["-nodefaults", "-display", "none", "-no-reboot"]
 CPU = "EPYC,+svm"
-# Under kernels of our own guests stall: in 5 of 6 runs with INTx, in 2 of 7
-# without virtual GIF. Why is not known.
-CPU_OWN = CPU + ",-vgif"
 ACCEL = ["-accel", "tcg,thread=multi", "-smp", "2"]
 ACCEL_ICOUNT = ["-accel", "tcg,thread=single", "-smp", "1", "-icount", "shift=0,sleep=off"]
 # What emulates it, and what L1 has to be told.
@@ -123,7 +120,7 @@ def boot(qemu, kernel, initrds, case, monitor, logs, echo_l1, echo_l2):
                   "-machine", "memory-backend=mem"]
         devices = [*case.l0, *(a for card in case.cards for a in card.l0_args())]
     argv = qemu.argv("-M", case.l0_machine, "-m", str(case.l0_memory), *memory, *L0_ARGS,
-                     "-cpu", CPU_OWN if case.host_kernel.startswith("own") else CPU,
+                     "-cpu", CPU,
                      *(monitor.args() if monitor else ["-monitor", "none"]),
                      *(ACCEL_ICOUNT if case.icount else ACCEL), *iommu,
                      "-serial", f"file:{l1.path}", "-serial", f"file:{l2.path}",
