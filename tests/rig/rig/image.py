@@ -4,7 +4,6 @@ An initramfs may be several cpio archives end to end. The large unchanging ones
 are built once and named after their contents; what a case adds is small.
 """
 import hashlib
-import lzma
 import os
 import re
 import stat
@@ -94,6 +93,7 @@ class Modules:
         if not os.path.exists(path):
             if name not in self.where:
                 raise Trouble(f"the kernel has no module {name}")
+            import lzma     # here: who only reads the cases does without
             opener = lzma.open if self.where[name].endswith(".xz") else open
             with opener(self.where[name], "rb") as f:
                 write_atomically(path, f.read())
