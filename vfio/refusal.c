@@ -13,6 +13,13 @@ struct refusal {
 	const char *cause, *hint;
 };
 
+/* As root, too: devcgroup_check_permission of the kernel says EPERM, and none
+ * of these nodes does by itself. */
+#define FORBIDDEN "a device cgroup or a security module forbids it"
+#define ALLOW                                                                  \
+	"let the service (DeviceAllow=) or the container (--device) have the " \
+	"node; dmesg may name the module"
+
 static const struct refusal refusals[] = {
 	{ VFIO_STEP_CONTAINER, -ENOENT, "VFIO is not loaded",
 	  "modprobe vfio-pci" },
@@ -20,16 +27,14 @@ static const struct refusal refusals[] = {
 	  "modprobe vfio-pci" },
 	{ VFIO_STEP_CONTAINER, -EACCES, "permission denied",
 	  "the node is normally open to all: chmod 0666 /dev/vfio/vfio" },
+	{ VFIO_STEP_CONTAINER, -EPERM, FORBIDDEN, ALLOW },
 	{ VFIO_STEP_GROUP, -ENOENT,
 	  "no function of the group is bound to a vfio driver",
 	  "bind the function to vfio-pci with driver_override and "
 	  "drivers_probe" },
 	{ VFIO_STEP_GROUP, -EACCES, "permission denied",
 	  "run as root, or give the node to the user: chown USER on it" },
-	{ VFIO_STEP_GROUP, -EPERM,
-	  "permission denied: a group without an IOMMU asks for "
-	  "CAP_SYS_RAWIO",
-	  "without an IOMMU a function cannot be assigned" },
+	{ VFIO_STEP_GROUP, -EPERM, FORBIDDEN, ALLOW },
 	{ VFIO_STEP_GROUP, -EBUSY,
 	  "another process holds the group, or a function of it through "
 	  "/dev/vfio/devices",
@@ -124,10 +129,12 @@ static const struct refusal refusals[] = {
 	  "modprobe iommufd" },
 	{ VFIO_STEP_IOMMUFD, -EACCES, "permission denied",
 	  "run as root, give the node to the user, or use --iommu=group" },
+	{ VFIO_STEP_IOMMUFD, -EPERM, FORBIDDEN, ALLOW },
 	{ VFIO_STEP_CDEV, -ENOENT, "the kernel has it, but /dev has not",
 	  "mount devtmpfs on /dev, or let udev make the node" },
 	{ VFIO_STEP_CDEV, -EACCES, "permission denied",
 	  "run as root, or give the node to the user: chown USER on it" },
+	{ VFIO_STEP_CDEV, -EPERM, FORBIDDEN, ALLOW },
 	{ VFIO_STEP_CDEV, -ENODEV, "its driver is just being unbound",
 	  "try again when the binding has settled" },
 	{ VFIO_STEP_BIND, -EPERM,

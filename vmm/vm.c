@@ -29,6 +29,12 @@ static int open_kvm(struct vm *vm, struct err *e)
 		if (vm->kvm_fd == -EACCES)
 			err_hint(e, "join the group that owns /dev/kvm, "
 				    "usually kvm");
+		/* devcgroup_check_permission, also to root */
+		if (vm->kvm_fd == -EPERM)
+			err_hint(e, "a device cgroup or a security module "
+				    "forbids it: let the service "
+				    "(DeviceAllow=) or the container "
+				    "(--device) have the node");
 		return vm->kvm_fd;
 	}
 	rc = sys_ioctl_num(vm->kvm_fd, KVM_GET_API_VERSION, 0);

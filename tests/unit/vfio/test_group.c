@@ -259,6 +259,10 @@ static void every_refusal_has_its_sentence(void **state)
 		{ "open /dev/vfio/12", EACCES,
 		  "cannot open /dev/vfio/12: permission denied (owner ",
 		  "run as root" },
+		{ "open /dev/vfio/12", EPERM,
+		  "cannot open /dev/vfio/12: a device cgroup or a security "
+		  "module forbids it",
+		  "DeviceAllow=" },
 		{ "open /dev/vfio/12", EBUSY,
 		  "cannot open /dev/vfio/12: another process holds the group",
 		  "fuser" },

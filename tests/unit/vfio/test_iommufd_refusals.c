@@ -29,6 +29,10 @@ static const struct row {
 	{ "open " NODE, EACCES,
 	  "cannot open " NODE ": permission denied (owner 0:0, mode 0600)",
 	  "chown USER" },
+	{ "open " NODE, EPERM,
+	  "cannot open " NODE ": a device cgroup or a security module forbids "
+	  "it",
+	  "DeviceAllow=" },
 	{ "open " NODE, ENODEV,
 	  "cannot open " NODE ": its driver is just being unbound",
 	  "try again" },
@@ -125,6 +129,10 @@ static void no_iommufd_is_explained(void **state)
 		  "cannot open /dev/iommu: permission denied (owner 0:0, mode "
 		  "0600)",
 		  "--iommu=group" },
+		{ EPERM,
+		  "cannot open /dev/iommu: a device cgroup or a security "
+		  "module forbids it",
+		  "--device" },
 		{ EMFILE, "cannot open /dev/iommu: Too many open files", "" },
 	};
 
