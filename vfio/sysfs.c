@@ -106,6 +106,8 @@ int vfio_group_of(const char *bdf, struct err *e)
 	long group;
 	int rc = link_name(bdf, "iommu_group", name, sizeof(name));
 
+	if (rc < 0 && rc != -ENOENT)
+		return err_sys(e, rc, "cannot tell its IOMMU group");
 	if (rc < 0 && vfio_name_is_mdev(bdf)) {
 		(void)err_set(e, -ENODEV,
 			      "is in no IOMMU group: this kernel makes none "

@@ -63,6 +63,9 @@ static int become_user(const struct config *c, struct err *e)
 	if (rc == -EPERM)
 		err_hint(e, "only root can; who is an ordinary user already "
 			    "needs no --user");
+	if (rc == -EINVAL)
+		err_hint(e, "this container (user namespace) has no such user "
+			    "or group; /proc/self/uid_map says which");
 	return rc;
 }
 

@@ -118,6 +118,20 @@ static void a_function_in_no_group_is_refused(void **state)
 	assert_non_null(strstr(e.hint, "intel_iommu=on"));
 }
 
+/* Not to know it is another matter. */
+static void a_group_that_cannot_be_told_is_no_lack_of_an_iommu(void **state)
+{
+	struct err e;
+
+	fake_pci_add(&plain_function);
+	fake_fail_call("readlink /sys/bus/pci/devices/" BDF "/iommu_group", 0,
+		       EACCES);
+	e = refused(BDF);
+	assert_string_equal(
+		e.text, BDF ": cannot tell its IOMMU group: Permission denied");
+	assert_string_equal(e.hint, "");
+}
+
 static void a_function_on_its_host_driver_says_how_to_bind(void **state)
 {
 	struct fake_pci p = plain_function;
@@ -321,6 +335,7 @@ int main(void)
 		FAKE_TEST(a_missing_function_is_named),
 		FAKE_TEST(a_bridge_is_refused),
 		FAKE_TEST(a_function_in_no_group_is_refused),
+		FAKE_TEST(a_group_that_cannot_be_told_is_no_lack_of_an_iommu),
 		FAKE_TEST(a_function_on_its_host_driver_says_how_to_bind),
 		FAKE_TEST(a_function_without_driver_says_how_to_bind),
 		FAKE_TEST(variants_of_vfio_pci_are_vfio_drivers),

@@ -216,6 +216,10 @@ static void what_cannot_be_given_up_ends_it(void **state)
 	refuses(&c, "cannot become user 7 of group 7: Operation not permitted",
 		"only root can");
 	fake_reset();
+	fake_fail_call("become", 0, EINVAL);
+	refuses(&c, "cannot become user 7 of group 7: Invalid argument",
+		"/proc/self/uid_map");
+	fake_reset();
 	fake_fail_call("drop capabilities", 0, EPERM);
 	refuses(&c, "cannot drop capabilities: Operation not permitted",
 		"--sandbox=off");
