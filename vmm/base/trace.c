@@ -3,12 +3,15 @@
  * A line is put together on the stack and written with one write(2), so lines
  * of several threads do not mix. It is written here and not through sys.c,
  * which would trace the writing of the trace. The globals below are the
- * program's only writable ones: set while there is one thread, read by all.
+ * program's only writable ones: set while there is one thread, read by all, but
+ * for the last.
  */
 #include "vmm/base/trace.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,13 +19,15 @@
 #include "vmm/base/bytes.h"
 #include "vmm/base/sys.h"
 
-enum { NS_PER_S = 1000000000, LINE_SIZE = 1024 };
+enum { NS_PER_S = 1000000000, LINE_SIZE = 1024, PATIENCE_MS = 1000 };
 
 uint32_t trace_enabled_;
 static int trace_fd = STDERR_FILENO;
 static uint64_t trace_from_ns;
 static enum log_level log_limit_level = LOG_WARN;
 static _Thread_local const char *thread_name = "main";
+/* lines of the log that nobody read; 0: somebody does */
+static atomic_uint unread;
 
 static const char *const category_names[TRACE_CATEGORIES] = {
 	[TRACE_HOST] = "host", [TRACE_KVM] = "kvm",	[TRACE_BUS] = "bus",
@@ -180,13 +185,46 @@ bool log_on(enum log_level level)
 	return level <= log_limit_level;
 }
 
-static void log_put(enum log_level level, const char *fmt, va_list ap)
+/* Standard error may be a pipe that is full, whose reader sleeps. A line is
+ * often written under a device's lock, and what the guest does may be why: so
+ * the first is waited for, for a while, and no other until there is room. */
+bool log_is_read(void)
+{
+	struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
+	int rc = poll(&p, 1, atomic_load(&unread) ? 0 : PATIENCE_MS);
+
+	/* a signal: to a vCPU, for instance, which is to end */
+	if (rc < 0)
+		rc = poll(&p, 1, 0);
+	if (rc == 0)
+		atomic_fetch_add(&unread, 1);
+	return rc != 0;
+}
+
+static void write_line(enum log_level level, const char *fmt, va_list ap)
 {
 	char line[LINE_SIZE];
 	int used = snprintf(line, sizeof(line),
 			    "minivmm: %s: ", level_names[level]);
 
 	finish_line(STDERR_FILENO, line, (size_t)used, fmt, ap);
+}
+
+static void say_unread(unsigned n)
+{
+	log_line(LOG_WARN, "%u lines are missing here: nobody read them", n);
+}
+
+static void log_put(enum log_level level, const char *fmt, va_list ap)
+{
+	unsigned n;
+
+	if (!log_is_read())
+		return;
+	n = atomic_exchange(&unread, 0);
+	if (n != 0)
+		say_unread(n);
+	write_line(level, fmt, ap);
 }
 
 void log_line(enum log_level level, const char *fmt, ...)

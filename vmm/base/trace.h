@@ -10,8 +10,9 @@
  *
  * The log (log_error .. log_debug) goes to stderr and is for the operator; its
  * lines are limited in rate wherever the guest can cause them, see
- * struct log_limit. This file and trace.c hold the program's only writable
- * globals.
+ * struct log_limit, and are lost if nobody reads them. Who reads a trace may be
+ * slow: it is waited for. This file and trace.c hold the program's only
+ * writable globals.
  */
 #ifndef BASE_TRACE_H
 #define BASE_TRACE_H
@@ -65,6 +66,10 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 /* "error", "warn", "info" or "debug"; the default is warn. */
 int log_set_level(const char *name, struct err *e);
 bool log_on(enum log_level level);
+
+/* Is there room for a line of the log, now or soon? It counts as lost if not.
+ */
+bool log_is_read(void);
 
 void log_line(enum log_level level, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));

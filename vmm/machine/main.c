@@ -29,8 +29,9 @@ struct program {
 
 static int report(const struct err *e, int status)
 {
-	fprintf(stderr, "minivmm: %s\n", e->text);
-	if (e->hint[0] != '\0')
+	if (log_is_read())
+		fprintf(stderr, "minivmm: %s\n", e->text);
+	if (e->hint[0] != '\0' && log_is_read())
 		fprintf(stderr, "  hint: %s\n", e->hint);
 	return status;
 }
@@ -44,8 +45,9 @@ static int fail(struct program *p, const struct err *e)
 
 static int report_timeout(const struct program *p)
 {
-	fprintf(stderr, "minivmm: time limit of %u s reached\n",
-		p->config.timeout_s);
+	if (log_is_read())
+		fprintf(stderr, "minivmm: time limit of %u s reached\n",
+			p->config.timeout_s);
 	return STATUS_TIMEOUT;
 }
 
@@ -146,30 +148,30 @@ static int dump_dtb(struct program *p)
 	return STATUS_OK;
 }
 
-static int run_guest(struct program *p)
+/* Why it ended is in its vm_stop. */
+static void run_guest(struct program *p)
 {
-	const struct vm_stop *s = &p->machine.vm.stop;
+	struct vm *vm = &p->machine.vm;
 	struct err e = ERR_NONE;
+	int rc = stats_watch(&p->stats, &p->machine, &e);
 
-	if (stats_watch(&p->stats, &p->machine, &e) < 0)
-		return fail(p, &e);
-	if (sandbox_enter(&p->sandbox, &p->machine.vm, &p->config, &e) < 0) {
-		stats_unwatch(&p->stats);
-		return fail(p, &e);
+	if (rc == 0)
+		rc = sandbox_enter(&p->sandbox, vm, &p->config, &e);
+	if (rc == 0) {
+		machine_run(&p->machine, &e);
+	} else {
+		vm_stop(vm, VM_FAILED, 0, &e);
+		stats_cause(&p->stats, "not started", &e);
 	}
-	machine_run(&p->machine, &e);
 	sandbox_leave(&p->sandbox);
 	stats_unwatch(&p->stats);
-	/* Words after the terminal is what it was. */
-	console_close(&p->machine.console);
-	stats_cause(&p->stats, vm_end_name(s->end), &s->err);
-	return status_of(p);
+	stats_cause(&p->stats, vm_end_name(vm->stop.end), &vm->stop.err);
 }
 
 static int run(struct program *p)
 {
 	struct err e = ERR_NONE;
-	int status;
+	int status = STATUS_OK;
 
 	ledger_begin(&p->ledger);
 	if (machine_open(&p->machine, &p->config, &e) < 0) {
@@ -180,11 +182,16 @@ static int run(struct program *p)
 	set_built(p, true);
 	if (p->machine.console.pty_path[0] != '\0')
 		fprintf(stderr, "console: %s\n", p->machine.console.pty_path);
-	status = p->config.dump_dtb ? dump_dtb(p) : run_guest(p);
+	if (p->config.dump_dtb)
+		status = dump_dtb(p);
+	else
+		run_guest(p);
 	set_built(p, false);
 	machine_close(&p->machine);
 	close_ledger(p);
-	return status;
+	/* Words come last: the terminal is what it was, and nobody waits for a
+	 * function until somebody reads them. */
+	return p->config.dump_dtb ? status : status_of(p);
 }
 
 static int start(struct program *p, struct err *e)

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -247,6 +248,53 @@ static void quiet_for_long_refills_the_bucket(void **state)
 	(void)caught();
 }
 
+static uint64_t real_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* As from a launcher that never reads: VFIO-ERR-05. The first line is waited
+ * for, since a reader may just be slow. */
+static void a_log_that_nobody_reads_stops_nobody(void **state)
+{
+	static char text[1 << 20];
+	uint64_t began;
+	int p[2];
+	ssize_t n;
+
+	assert_int_equal(pipe(p), 0);
+	saved_stderr = dup(2);
+	dup2(p[1], 2);
+	assert_int_equal(fcntl(2, F_SETFL, O_NONBLOCK), 0);
+	while (write(2, text, 4096) > 0)
+		;
+	assert_int_equal(fcntl(2, F_SETFL, 0), 0);
+	alarm(10);
+	log_error("waited for");
+	began = real_ms();
+	for (unsigned i = 0; i < 100; i++)
+		log_error("not waited for");
+	assert_true(real_ms() - began < 500);
+	alarm(0);
+	n = read(p[0], text, sizeof(text));
+	assert_true(n > 4096);
+	log_error("read");
+	log_error("again");
+	dup2(saved_stderr, 2);
+	close(saved_stderr);
+	n = read(p[0], text, sizeof(text) - 1);
+	text[n < 0 ? 0 : n] = '\0';
+	assert_string_equal(text, "minivmm: warn: 101 lines are missing here: "
+				  "nobody read them\n"
+				  "minivmm: error: read\n"
+				  "minivmm: error: again\n");
+	close(p[0]);
+	close(p[1]);
+}
+
 static void level_that_is_off_costs_no_token(void **state)
 {
 	struct log_limit l = { 0 };
@@ -273,6 +321,7 @@ int main(void)
 		FAKE_TEST(guest_cannot_flood_the_log),
 		FAKE_TEST(what_was_dropped_is_counted),
 		FAKE_TEST(quiet_for_long_refills_the_bucket),
+		FAKE_TEST(a_log_that_nobody_reads_stops_nobody),
 		FAKE_TEST(level_that_is_off_costs_no_token),
 	};
 
