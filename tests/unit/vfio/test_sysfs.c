@@ -127,8 +127,8 @@ static void a_group_that_cannot_be_told_is_no_lack_of_an_iommu(void **state)
 	fake_fail_call("readlink /sys/bus/pci/devices/" BDF "/iommu_group", 0,
 		       EACCES);
 	e = refused(BDF);
-	assert_string_equal(
-		e.text, BDF ": cannot tell its IOMMU group: Permission denied");
+	assert_string_equal(e.text, BDF
+			    ": cannot tell its IOMMU group: Permission denied");
 	assert_string_equal(e.hint, "");
 }
 
