@@ -258,6 +258,20 @@ static void a_hangup_that_is_ignored_ends_nothing(void **state)
 	assert_int_equal(sigaction(SIGHUP, &as_usual, NULL), 0);
 }
 
+static void a_service_without_dev_kvm_is_told_what_it_lacks(void **state)
+{
+	struct err e = ERR_NONE;
+
+	fake_pci_add(&disk);
+	put_kernel();
+	swept.config = config_of_disk();
+	fake_fail_call("open /dev/kvm", 1, EPERM);
+	assert_true(machine_open(&swept.machine, &swept.config, &e) < 0);
+	assert_string_equal(e.text, "kvm: cannot open /dev/kvm: Operation not "
+				    "permitted");
+	assert_non_null(strstr(e.hint, "DeviceAllow="));
+}
+
 static void same_function_twice_is_refused(void **state)
 {
 	struct err e = ERR_NONE;
@@ -325,6 +339,7 @@ int main(void)
 		FAKE_TEST(pinned_ram_is_never_given_back),
 		FAKE_TEST(signals_are_caught_only_when_the_long_calls_are_over),
 		FAKE_TEST(a_hangup_that_is_ignored_ends_nothing),
+		FAKE_TEST(a_service_without_dev_kvm_is_told_what_it_lacks),
 		FAKE_TEST(same_function_twice_is_refused),
 		FAKE_TEST(a_path_and_a_uuid_may_be_the_same_function),
 		FAKE_TEST(kernel_larger_than_ram_says_how_much_it_needs),
