@@ -13,7 +13,11 @@ vmm_exec() {
         *" $_port "*) ;;
         *) _args="$_args -device pcie-root-port,id=vp$_port,slot=$_port,chassis=$_port" _ports="$_ports $_port" ;;
         esac
-        _args="$_args -device vfio-pci,host=${_f%%,*},bus=vp$_port,addr=0.$_fn,multifunction=on"
+        case $_f in
+        /*) _host=sysfsdev=${_f%%,*} ;;
+        *) _host=host=${_f%%,*} ;;
+        esac
+        _args="$_args -device vfio-pci,$_host,bus=vp$_port,addr=0.$_fn,multifunction=on"
     done
     exec traced timeout -s KILL $LIMIT /vmm/ld.so --library-path /vmm /vmm/qemu-system-x86_64 -L /vmm/data \
         -accel kvm -cpu host -M q35 -m $MEM -smp $CPUS -nodefaults -display none -no-reboot -serial stdio \
