@@ -4,20 +4,22 @@ from nic import give_back
 
 BDF = "0000:01:00.0"
 
-# (what L0 is told, options, status, what minivmm says)
+# (what L0 is told, options, status, what minivmm says, status of a QEMU, which
+# stops its guest's vCPUs for good; None: it has no such option, or the same again)
 UNCORRECTABLE = f"vfio: {BDF}: the function reported an uncorrectable error"
 RUNS = (
-    ("pcie_aer_inject_error nic POISON_TLP", "", 125, UNCORRECTABLE),
-    ("pcie_aer_inject_error nic DLP", "", 125, UNCORRECTABLE),
-    ("pcie_aer_inject_error nic BAD_TLP", "", 0, ""),
-    ("pcie_aer_inject_error nic POISON_TLP", ",on-error=report", 0, UNCORRECTABLE + "; data may be wrong"),
-    ("pcie_aer_inject_error nic POISON_TLP", ",on-error=reset", 0, UNCORRECTABLE + "; it is reset now"),
-    ("device_del nic", "", 128, f"vfio: {BDF}: the host wants the function back"),
+    ("pcie_aer_inject_error nic POISON_TLP", "", 125, UNCORRECTABLE, 124),
+    ("pcie_aer_inject_error nic DLP", "", 125, UNCORRECTABLE, None),
+    ("pcie_aer_inject_error nic BAD_TLP", "", 0, "", 0),
+    ("pcie_aer_inject_error nic POISON_TLP", ",on-error=report", 0, UNCORRECTABLE + "; data may be wrong", None),
+    ("pcie_aer_inject_error nic POISON_TLP", ",on-error=reset", 0, UNCORRECTABLE + "; it is reset now", None),
+    ("device_del nic", "", 128, f"vfio: {BDF}: the host wants the function back", 0),
 )
 
 
 def vmm(i):
-    return f"vmm --append rig.run={i} --vfio {BDF}{RUNS[i][1]}\n"
+    unless = "[ $VMM_NAME != minivmm ] || " if RUNS[i][4] is None else ""
+    return f"{unless}vmm --append rig.run={i} --vfio {BDF}{RUNS[i][1]}\n"
 
 
 case = Case(
@@ -52,17 +54,22 @@ case = Case(
         fi
         mark file $(nc 10.0.2.100 9000 </dev/null | head -c 16777216 | sha256sum | cut -d' ' -f1)
     """,
-    status=[run[2] for run in RUNS],
-    only=("minivmm",), slow=True,
+    status={"minivmm": [run[2] for run in RUNS], "qemu": [run[4] for run in RUNS if run[4] is not None]},
+    only=("minivmm", "qemu"), slow=True,
     limit=240,
 )
 
 
 def judge(r):
-    for run, (act, _, status, words) in zip(r.runs, RUNS):
+    runs = [run for run in RUNS if r.strict or run[4] is not None]
+    for run, (act, _, status, words, _) in zip(r.runs, runs):
         r.check("nic" in run.guest, f"{act}: the guest had no network before")
-        r.check(words in run.stderr if words else not run.stderr, f"{act}: said {run.stderr!r}")
+        r.check(not r.strict or (words in run.stderr if words else not run.stderr), f"{act}: said {run.stderr!r}")
+        if not r.strict and act.startswith("device_del"):
+            continue    # it goes on, without a card
         r.equal(f"{act}: file read by the guest afterwards", run.guest.get("file"), "" if status else net_file_sha())
     r.check(r.host.get("host-address").startswith("10.0.2."), "L1 gets no lease afterwards")
     r.equal("the card", r.runs[-1].host.get("pulled"), "out")
+    if not r.strict:
+        return "poisoned: the guest stops; correctable: nothing; pulled out: the guest goes on without"
     return "poisoned: ends, goes on, is reset; link error: ends; correctable: nothing; pulled out: status 128"

@@ -25,7 +25,6 @@ case = Case(
         irq_report nvme
     """,
     give_back=f"give_back {BDF} nvme",
-    only=("minivmm",),
     slow=True,
 )
 

@@ -32,13 +32,13 @@ case = Case(
     """,
     give_back=f"give_back {BDF} nvme",
     status=[125, 0, 125],
-    only=("minivmm",),
+    only=("minivmm", "qemu"),
 )
 
 
 def judge(r):
     module = "iommufd" if "iommufd" in r.case.vmm_iommu else "vfio_iommu_type1"
-    for run in r.runs[0], r.runs[2]:
+    for run in (r.runs[0], r.runs[2]) if r.strict else ():
         for words in (BDF, "cannot keep the function from forging interrupts: no interrupt remapping",
                       f" {module}.allow_unsafe_interrupts=1 overrides this", "inject any interrupt into the host"):
             r.check(words in run.stderr, f"no '{words}': {run.stderr.strip()}")
@@ -47,4 +47,6 @@ def judge(r):
     r.equal("hash of 8 MiB", taken.get("read"), disk.known_sha(8))
     vectors, count = map(int, taken.get("irq").split())
     r.check(vectors >= 2 and count >= 8, f"{count} interrupts by {vectors} vectors")
+    if not r.strict:
+        return f"refused; once allowed {vectors} vectors, {count} irqs"
     return f"refused, {module}.allow_unsafe_interrupts named and left alone; with it {vectors} vectors, {count} irqs"

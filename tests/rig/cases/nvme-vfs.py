@@ -18,7 +18,7 @@ case = vfs.case(
         vmm $VMM_ARGS --append run=all {ARGS}
     """,
     guest=f"""
-        functions() {{ ls $PCI | grep -v ^0000:00; }}
+        functions() {{ for f in $PCI/*; do grep -q ^0x0108 $f/class && echo ${{f##*/}}; done; }}
         mark functions $(functions)
         for b in $(functions); do wait_for 30 has_block $b || finish; done
         one() {{ # FUNCTION N: a part of its own is read, one is written

@@ -17,15 +17,15 @@ case = Case(
     bind=["0000:01:00.0", "0000:02:00.0"],
     host=HOST,
     guest="""
-        for d in 01 02; do
-            rom=/sys/bus/pci/devices/0000:$d:00.0/rom
+        for f in 0000:01:00.0 0000:02:00.0; do
+            rom=$PCI/$f/rom
             # no driver has switched memory decode on
             echo 1 >${rom%rom}enable
             echo 1 >$rom
-            mark rom-$d "$(sha256sum <$rom | cut -d' ' -f1) $(wc -c <$rom)"
-            mark again-$d "$(sha256sum <$rom | cut -d' ' -f1) $(wc -c <$rom)"
+            mark rom-$f "$(sha256sum <$rom | cut -d' ' -f1) $(wc -c <$rom)"
+            mark again-$f "$(sha256sum <$rom | cut -d' ' -f1) $(wc -c <$rom)"
             echo 0 >$rom
-            mark off-$d $(cat $rom 2>&1 | wc -c)
+            mark off-$f $(cat $rom 2>&1 | wc -c)
         done
     """,
 )
@@ -33,11 +33,11 @@ case = Case(
 
 def judge(r):
     sizes = []
-    for d in ("01", "02"):
-        host = r.host.get(f"host-rom-0000:{d}:00.0")
+    for bdf in r.case.bind:
+        host = r.host.get("host-rom-" + bdf)
         size = int(host.split()[1])
-        r.check(size >= 2048, f"L1 reads no ROM of {d}:00.0")
-        r.equal(f"ROM of {d}:00.0 in the guest", r.guest.get(f"rom-{d}"), host)
-        r.equal(f"ROM of {d}:00.0 read again", r.guest.get(f"again-{d}"), host)
+        r.check(size >= 2048, f"L1 reads no ROM of {bdf}")
+        r.equal(f"ROM of {bdf} in the guest", r.guest.get("rom-" + bdf), host)
+        r.equal(f"ROM of {bdf} read again", r.guest.get("again-" + bdf), host)
         sizes.append(f"{size // 1024} KiB")
     return f"ROMs of {' and '.join(sizes)} as in L1"

@@ -18,6 +18,8 @@ trace_start() {
             echo 1 >events/$e/enable
         done
         [ $MEASURE = 0 ] || echo 1 >events/kvm/kvm_exit/enable
+        # From the first instruction on, whatever is recorded.
+        echo 'hist:keys=reason' >events/kvm/kvm_userspace_exit/trigger
         echo 'traceon if port == 0x84 && val == 0xa1' >events/kvm/kvm_pio/trigger
     ) || mark trouble "tracing"
     [ $MEASURE = 1 ] || return 0
@@ -49,6 +51,8 @@ trace_stop() {
          END { for (k in n) print "@@ io-exit", n[k], k
                for (k in call) print "@@ io-syscall", call[k], k
                print "@@ io-syscalls", sys + 0; print "@@ io-kernel-exits", kexit + 0 }' $TR/io/trace
+    # KVM_EXIT_SHUTDOWN: not every VMM says so.
+    ! grep -q 'reason: *8 ' $TR/io/events/kvm/kvm_userspace_exit/hist || mark triple-fault yes
     [ $MEASURE = 0 ] || {
         grep -v '^#' $TR/boot/events/kvm/kvm_userspace_exit/hist | grep . | blob boot-exits
         grep -v '^#' $TR/boot/events/kvm/kvm_pio/hist | grep . | blob boot-ports
