@@ -1,6 +1,7 @@
 /* machine/outfile.c - see outfile.h */
 #include "vmm/machine/outfile.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -73,22 +74,57 @@ static int write_stream(int fd, const char *text, size_t n)
 	return 0;
 }
 
-static int stream(const char *path, const char *text, size_t n, struct err *e)
+/* A FIFO that nobody reads would be waited for. */
+static int open_stream(const char *path)
 {
-	int fd = STDOUT_FILENO, rc;
+	return sys_open(path, O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY);
+}
 
-	if (strcmp(path, "-") == 0) {
-		rc = write_stream(fd, text, n);
-		return rc < 0 ? err_sys(e, rc, "cannot write standard output")
-			      : 0;
-	}
-	/* a FIFO that nobody reads would be waited for */
-	fd = sys_open(path, O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY);
+static bool may_be_held(const char *path)
+{
+	char target[16];
+	struct stat st;
+
+	if (strcmp(path, "-") == 0)
+		return false;
+	return sys_readlink(path, target, sizeof(target)) >= 0 ||
+	       (sys_stat(path, &st) >= 0 && S_ISCHR(st.st_mode));
+}
+
+int outfile_hold(const char *path, int *out, struct err *e)
+{
+	int fd = may_be_held(path) ? open_stream(path) : -ENXIO;
+
+	/* a link to a FIFO that nobody reads as yet, too */
+	if (fd == -ENXIO)
+		return 0;
 	if (fd < 0)
 		return err_sys(e, fd, "cannot open %s", path);
-	rc = write_stream(fd, text, n);
-	sys_close(&fd);
+	*out = fd;
+	return 0;
+}
+
+int outfile_append(int fd, const char *path, const char *text, size_t n,
+		   struct err *e)
+{
+	int rc = write_stream(fd, text, n);
+
 	return rc < 0 ? err_sys(e, rc, "cannot write %s", path) : 0;
+}
+
+static int stream(const char *path, const char *text, size_t n, struct err *e)
+{
+	int fd, rc;
+
+	if (strcmp(path, "-") == 0)
+		return outfile_append(STDOUT_FILENO, "standard output", text, n,
+				      e);
+	fd = open_stream(path);
+	if (fd < 0)
+		return err_sys(e, fd, "cannot open %s", path);
+	rc = outfile_append(fd, path, text, n, e);
+	sys_close(&fd);
+	return rc;
 }
 
 /* -------- files -------- */

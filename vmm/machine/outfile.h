@@ -26,6 +26,14 @@ void outfile_folder(const char *path, char out[OUTFILE_PATH_MAX]);
 /* Write the @n bytes of @text. On failure a former document stays. */
 int outfile_write(const char *path, const char *text, size_t n, struct err *e);
 
+/* A stream may stand where another user, or a process with fewer rights, finds
+ * it no more: the pipe behind /dev/stderr is root's. Devices and links are
+ * opened here, once for all documents, which outfile_append then writes; for
+ * others, and FIFOs, whose readers wait for an end, *@out stays as it is. */
+int outfile_hold(const char *path, int *out, struct err *e);
+int outfile_append(int fd, const char *path, const char *text, size_t n,
+		   struct err *e);
+
 /* Write all @n bytes of @from to @fd, a regular file; waits as long as that
  * takes. */
 int outfile_put(int fd, const void *from, size_t n);

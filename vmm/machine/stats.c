@@ -99,7 +99,8 @@ static int write_report(const struct stats *s, const json_t *o, struct err *e)
 		return err_sys(e, -ENOMEM, "cannot write %s", s->path);
 	n = strlen(text);
 	text[n] = '\n'; /* in the place of its end */
-	rc = outfile_write(s->path, text, n + 1, e);
+	rc = s->held >= 0 ? outfile_append(s->held, s->path, text, n + 1, e)
+			  : outfile_write(s->path, text, n + 1, e);
 	free(text);
 	return rc;
 }
@@ -128,6 +129,8 @@ int stats_start(struct stats *s, const char *path, struct err *e)
 		return rc < 0 ? err_sys(e, rc, "cannot catch SIGUSR1") : 0;
 	}
 	rc = outfile_check(path, e);
+	if (rc == 0)
+		rc = outfile_hold(path, &s->held, e);
 	if (rc < 0)
 		return err_in(e, rc, "--stats");
 	s->path = path;
@@ -196,4 +199,5 @@ void stats_stop(struct stats *s)
 	s->kept = NULL;
 	s->path = NULL;
 	sys_close(&s->signal_fd);
+	sys_close(&s->held);
 }

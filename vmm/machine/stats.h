@@ -23,6 +23,7 @@ struct machine;
 struct stats {
 	const char *path; /* NULL: nobody asked for any */
 	uint64_t began_ns;
+	int held; /* where reports go, if not to a new file by that name */
 	int signal_fd;
 	struct loop_fd signals;
 	struct machine *machine;     /* that SIGUSR1 asks about; NULL: none */
@@ -32,7 +33,7 @@ struct stats {
 	struct err why;
 };
 
-#define STATS_EMPTY ((struct stats){ .signal_fd = -1 })
+#define STATS_EMPTY ((struct stats){ .held = -1, .signal_fd = -1 })
 
 /* SIGUSR1 does no harm from now on, and is waited for in all later threads.
  * @path is borrowed; NULL: no report is ever written. Fails early where the

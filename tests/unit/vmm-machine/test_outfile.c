@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "tests/fakes/kernel.h"
+#include "vmm/base/sys.h"
 #include "vmm/machine/outfile.h"
 
 #define FILE_PATH "/run/report"
@@ -142,6 +143,44 @@ static void overlong_name_is_refused(void **state)
 
 	memset(path, 'x', sizeof(path) - 1);
 	assert_int_equal(outfile_check(path, &e), -ENAMETOOLONG);
+}
+
+/* Root's /dev/stderr, for who is nobody by now. */
+static void links_and_devices_are_opened_once(void **state)
+{
+	struct err e = ERR_NONE;
+	int fd = -1;
+
+	fake_file("/run/log", "before;");
+	fake_link("/dev/stderr", "/run/log");
+	assert_int_equal(outfile_hold("/dev/stderr", &fd, &e), 0);
+	assert_true(fd >= 0);
+	/* whoever it belongs to from now on */
+	fake_fail_call("open /dev/stderr", 0, EACCES);
+	assert_int_equal(outfile_append(fd, "/dev/stderr", "one;", 4, &e), 0);
+	assert_int_equal(outfile_append(fd, "/dev/stderr", "two;", 4, &e), 0);
+	contains("/run/log", "before;one;two;");
+	sys_close(&fd);
+	assert_int_equal(outfile_hold("/dev/stderr", &fd, &e), -EACCES);
+	assert_string_equal(e.text,
+			    "cannot open /dev/stderr: Permission denied");
+	assert_int_equal(fd, -1);
+}
+
+static void files_and_fifos_are_not_held(void **state)
+{
+	struct err e = ERR_NONE;
+	int fd = -1;
+
+	fake_file("/run/file", "");
+	assert_int_equal(outfile_hold("/run/file", &fd, &e), 0);
+	assert_int_equal(outfile_hold("/run/none", &fd, &e), 0);
+	assert_int_equal(outfile_hold("-", &fd, &e), 0);
+	/* one that nobody reads, behind a link */
+	fake_link("/run/link", "/run/file");
+	fake_fail_call("open /run/link", 0, ENXIO);
+	assert_int_equal(outfile_hold("/run/link", &fd, &e), 0);
+	assert_int_equal(fd, -1);
 }
 
 /* /dev/stderr is one, and must stay one. */
@@ -274,6 +313,8 @@ int main(void)
 		FAKE_TEST(check_keeps_a_document_that_is_there),
 		FAKE_TEST(overlong_name_is_refused),
 		FAKE_TEST(symbolic_link_is_a_stream),
+		FAKE_TEST(links_and_devices_are_opened_once),
+		FAKE_TEST(files_and_fifos_are_not_held),
 		FAKE_TEST(fifo_that_nobody_reads_is_refused_at_once),
 		FAKE_TEST(fifo_gets_the_document),
 		FAKE_TEST(reader_who_does_not_read_is_not_waited_for),

@@ -414,6 +414,21 @@ static void disk_that_is_full_costs_the_report_only(void **state)
 	assert_int_equal(fake_file_read(REPORT, NULL, 0), -1);
 }
 
+/* As with --user: the pipe is root's. VFIO-ERR-09 */
+static void a_stream_of_another_user_is_open_already(void **state)
+{
+	struct guest g = { 0 };
+	char first;
+
+	fake_file("/run/log", "");
+	fake_link("/dev/stderr", "/run/log");
+	begin(&g, "/dev/stderr");
+	fake_fail_call("open /dev/stderr", 0, EACCES);
+	end();
+	assert_int_equal(fake_file_read("/run/log", &first, 1), 1);
+	assert_int_equal(first, '{');
+}
+
 static void start_is_refused_where_no_report_could_be_written(void **state)
 {
 	struct err e = ERR_NONE;
@@ -445,6 +460,7 @@ int main(void)
 		FAKE_TEST(
 			without_a_file_nothing_is_written_and_sigusr1_is_harmless),
 		FAKE_TEST(disk_that_is_full_costs_the_report_only),
+		FAKE_TEST(a_stream_of_another_user_is_open_already),
 		FAKE_TEST(start_is_refused_where_no_report_could_be_written),
 	};
 
