@@ -8,6 +8,8 @@ import os
 import subprocess
 import sys
 
+import qemufix
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
 CACHE = os.path.abspath(os.environ.get("RIG_CACHE", os.path.join(TOP, "build", "rig")))
@@ -110,7 +112,10 @@ class NewQemu(Qemu):
 
     def __init__(self, older):
         root = debian("qemu-11", "trixie-backports", "qemu-system-x86", "seabios", deps=True)
-        Program.__init__(self, root, "usr/bin/qemu-system-x86_64")
+        stock = os.path.join(root, "usr/bin/qemu-system-x86_64")
+        Program.__init__(self, root, qemufix.fixed(stock))
+        if self.path == stock:
+            print("rig: this QEMU is not one that qemufix.py knows: guests may hang", file=sys.stderr)
         self.data = [os.path.join(root, d) for d in ("usr/share/qemu", "usr/share/seabios")]
         self.data += [older.data[-1]]   # the option ROMs
 
