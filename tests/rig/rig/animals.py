@@ -123,6 +123,27 @@ REST = [
 # pci-serial takes more than the four ports that Debian's kernel has.
 UARTS = "8250.nr_uarts=16"
 
+# Relatives of others here, with what tells them apart: an ID, a place for registers.
+TRANSLATED = "iommu_platform=on"        # virtio that has no legacy face to hide
+KIN = [
+    disk_behind("virtio-blk-1.0", "virtio-blk-pci-non-transitional," + TRANSLATED, "", ["virtio_blk"], "msix"),
+    disk_behind("virtio-scsi-1.0", "virtio-scsi-pci-non-transitional," + TRANSLATED, "scsi-hd,bus=CONTROLLER.0",
+                ["virtio_scsi", "sd_mod"], "msix"),
+    nic("virtio-net-1.0", "virtio-net-pci-non-transitional," + TRANSLATED, ["virtio_net"], "msix"),
+    usb("ich9-usb-ehci2", "ehci_pci", "intx"),
+    usb("ich9-usb-uhci4", "uhci_hcd", "intx", "1 1"),
+    usb("piix4-usb-uhci", "uhci_hcd", "intx", "1 1"),
+    serial("pci-serial-2x", "pci-serial-2x", "chardev1"),
+    sound("ich9-intel-hda", "ich9-intel-hda,id=hda9", ["snd_hda_intel"], "msi", "hda-output,bus=hda9.0",
+          before=["snd_hda_codec_generic"]),
+    Animal("ipmi-bt", ["-device", "ipmi-bmc-sim,id=bmc1", "-device", "pci-ipmi-bt,bmc=bmc1,bus=BUS"],
+           "bind", ["ipmi_si", "ipmi_devintf"], "intx", least=0),
+    plain("virtio-tablet", "virtio-tablet-pci," + MODERN, ["virtio_input"], "msix", least=0),
+    plain("virtio-mouse", "virtio-mouse-pci," + MODERN, ["virtio_input"], "msix", least=0),
+    plain("virtio-multitouch", "virtio-multitouch-pci," + MODERN, ["virtio_input"], "msix", least=0),
+    plain("secondary-vga", "secondary-vga", ["bochs"], ""),
+]
+
 # No stock driver knows these three.
 shared = File("zoo-ivshmem")
 OWN = [
@@ -146,5 +167,5 @@ def own_files(kernel):
 
 
 def pick(*names):
-    everybody = {a.name: a for a in NICS + RAID + DISKS + SCSI_PROCESSORS + USB + VIRTIO + REST + OWN}
+    everybody = {a.name: a for a in NICS + RAID + DISKS + SCSI_PROCESSORS + USB + VIRTIO + REST + KIN + OWN}
     return [everybody[name] for name in names]
