@@ -32,7 +32,7 @@ HOST = f"""
     bind {DISK}
     chmod 1777 /tmp         # for the report of --stats
     look() {{               # RUN
-        wait_for 60 grep -q "^@@ at-work" /tmp/console-$1 || return
+        wait_for 150 grep -q "^@@ at-work" /tmp/console-$1 || return
         pid=$(pidof minivmm)
         mark threads-$1 $(ls /proc/$pid/task | wc -l)
         for key in Uid Gid Groups CapPrm CapEff CapAmb NoNewPrivs Seccomp; do
@@ -77,8 +77,8 @@ case = Case(
     """,
     status=[0, 0],
     only=("minivmm",),
-    guest_limit=110,
-    limit=300,
+    guest_limit=200,
+    limit=500,
 )
 
 
