@@ -24,7 +24,7 @@ case = Case(
         check flr
         # Secondary bus reset through the root port.
         echo bus >$dev/reset_method
-        echo 1 >$dev/reset
+        echo 1 >$dev/reset && mark reset-bus done
         check bus
         # Taken away and found again: decode off, BARs sized and claimed anew.
         for i in 1 2 3; do
@@ -36,6 +36,7 @@ case = Case(
         basename $(readlink -f $dev/driver) | grep -q nvme && echo 0000:01:00.0 >$dev/driver/unbind
         put() { printf "$2" | dd of=$dev/config bs=1 seek=$1 conv=notrunc 2>/dev/null; }
         get() { dd if=$dev/config bs=4 skip=$1 count=1 2>/dev/null | od -An -tx4 | tr -d ' '; }
+        dd if=$dev/config of=/tmp/bar bs=4 skip=4 count=1 2>/dev/null
         put 4 '\\000\\004'
         for i in 1 2 3 4 5 6 7 8; do
             put 16 "\\004\\000\\00$((i % 8))\\200"
@@ -46,7 +47,7 @@ case = Case(
         put 4 '\\002'
         mark moved $(get 4)
         put 4 '\\000'
-        put 16 '\\004\\000\\000\\200'
+        dd if=/tmp/bar of=$dev/config bs=1 seek=16 conv=notrunc 2>/dev/null
         echo 0000:01:00.0 >/sys/bus/pci/drivers/nvme/bind
         check moved-back
     """,
@@ -58,5 +59,8 @@ def judge(r):
     for step in ("first", "flr", "bus", "rescan", "moved-back"):
         r.equal(f"hash after '{step}'", r.guest.get(step), disk.known_sha(8))
     r.check("flr" in r.guest.get("methods"), "the guest sees no FLR")
+    # Behind QEMU's own root port it cannot; in L0 neither: resettable_root_port.
+    r.check(not r.strict or "reset-bus" in r.guest, "Linux could not reset the bus")
     r.equal("BAR 0 after the moves", r.guest.get("moved"), "80080004")
-    return "FLR, bus reset, 3 rescans, 8 BAR moves"
+    bus = "bus reset" if "reset-bus" in r.guest else "no bus reset"
+    return f"FLR, {bus}, 3 rescans, 8 BAR moves"
