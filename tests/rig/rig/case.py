@@ -54,6 +54,7 @@ class Case:
     slow: bool = False           # only when asked for by name, or --all
     only: tuple = ()             # VMMs this is for; empty: all
     l0_machine: str = "q35"
+    l0_qemu: str = "11.1"        # or 10.0
     cards: tuple = ()            # of card.Card, in L0
     monitor: bool = False        # guests may tell L0's QEMU what to do
     iommu: str = "intel"         # of L0: see machine.IOMMUS

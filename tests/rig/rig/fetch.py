@@ -3,6 +3,7 @@
 Nothing is installed: tests/tools/debfetch unpacks packages into the cache, and
 programs run through the dynamic loader that came with them.
 """
+import copy
 import glob
 import os
 import subprocess
@@ -107,17 +108,23 @@ class Qemu(Program):
 
 
 class NewQemu(Qemu):
-    """QEMU 11.1, for L0: vfio-user-pci, an AMD IOMMU that translates, and fewer
-    hangs than with 10.0."""
+    """QEMU 11.1: vfio-user-pci, an AMD IOMMU that translates."""
 
     def __init__(self, older):
         root = debian("qemu-11", "trixie-backports", "qemu-system-x86", "seabios", deps=True)
-        stock = os.path.join(root, "usr/bin/qemu-system-x86_64")
-        Program.__init__(self, root, qemufix.fixed(stock))
-        if self.path == stock:
-            print("rig: this QEMU is not one that qemufix.py knows: guests may hang", file=sys.stderr)
+        Program.__init__(self, root, "usr/bin/qemu-system-x86_64")
         self.data = [os.path.join(root, d) for d in ("usr/share/qemu", "usr/share/seabios")]
         self.data += [older.data[-1]]   # the option ROMs
+
+
+def for_l0(qemu):
+    """The same, fit to emulate SVM."""
+    stock = os.path.join(qemu.root, qemu.path)
+    l0 = copy.copy(qemu)
+    l0.path = qemufix.fixed(stock)
+    if l0.path == stock:
+        print("rig: QEMU is not one that qemufix.py knows: guests may hang", file=sys.stderr)
+    return l0
 
 
 class Tools:

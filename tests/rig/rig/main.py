@@ -103,7 +103,7 @@ class Rig:
         self.vmm = vmm
         self.kernel = fetch.Kernel()            # L2's
         self.qemu = fetch.Qemu()                # a VMM to compare with
-        self.l0 = fetch.NewQemu(self.qemu)
+        self.l0 = {"11.1": fetch.for_l0(fetch.NewQemu(self.qemu)), "10.0": fetch.for_l0(self.qemu)}
         self.tools = fetch.Tools()
         self.modules = image.Modules(self.kernel)
         self.hosts = {}
@@ -159,7 +159,7 @@ class Rig:
                 disk.prepare()
             parts = self.images(module.case, logs, measuring)
             kernel = self.host(module.case.host_kernel)[0]
-        host, guest = machine.run_l0(self.l0, kernel, parts, module.case, logs, echo_l1, echo_l2)
+        host, guest = machine.run_l0(self.l0[module.case.l0_qemu], kernel, parts, module.case, logs, echo_l1, echo_l2)
         os.unlink(parts[-1])
         return Result(module.case, self.vmm, host, guest)
 
