@@ -1,7 +1,7 @@
 """The same card where the guest may not use MSI: every interrupt is INTx."""
 from nic import judge_traffic, line_controller, nic_case
 
-case = nic_case("e1000e", append="quiet pci=nomsi")
+case = nic_case("e1000e", append="quiet pci=nomsi", iommufd="quick")
 
 
 def judge(r):

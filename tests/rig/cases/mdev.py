@@ -68,7 +68,6 @@ case = Case(
     status=(0, 0),
     only=("minivmm", "qemu"),
     limit=200,
-    slow=True,      # 20 s, but a kernel of our own first
 )
 
 variants = {"": {}, "@iommufd": {"vmm_iommu": "--iommu=iommufd", "only": ("minivmm",)}}
