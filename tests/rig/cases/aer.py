@@ -56,6 +56,7 @@ case = Case(
     """,
     status={"minivmm": [run[2] for run in RUNS], "qemu": [run[4] for run in RUNS if run[4] is not None]},
     only=("minivmm", "qemu"), slow=True,
+    iommufd="no",       # our own kernel has neither AER nor hot-plug
     limit=240,
 )
 

@@ -9,15 +9,16 @@ OPTIONS = {"/modules/e1000e.options": b"IntMode=1"}
 VERDICT = "MSI interrupt test failed, using legacy interrupt"
 LOOK = "\ndmesg | grep e1000e | blob log\n"
 
-case = nic_case("e1000e", guest_files=OPTIONS, host_files=OPTIONS, slow=True,
-                host_append="e1000e.IntMode=1")     # where L1's driver is built in
+case = nic_case("e1000e", guest_files=OPTIONS, host_files=OPTIONS, slow=True)
 case.guest = GUEST + LOOK
 case.give_back = give_back("0000:01:00.0", "e1000e") + LOOK
 
 
 def judge(r):
     words = judge_traffic(r)
-    for marks, where in (r.guest, "the guest"), (r.runs[-1].host, "L1"):
+    # A driver that is built in takes the option for the first card it sees, once.
+    again = ((r.runs[-1].host, "L1"),) if r.case.host_kernel == "6.12" else ()
+    for marks, where in (r.guest, "the guest"), *again:
         log = marks.blob("log").decode()
         r.check("Interrupt Mode set to 1" in log and VERDICT in log, f"{where} says: {log}")
     lines = r.guest.blob("interrupts").decode()

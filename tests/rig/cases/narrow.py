@@ -25,7 +25,7 @@ case = Case(
         irq_report nvme
     """,
     give_back=f"give_back {BDF} nvme",
-    slow=True,
+    slow=True, own_kernel="own-7",
 )
 
 
