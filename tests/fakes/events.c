@@ -22,7 +22,7 @@
 enum { NS_PER_S = 1000000000 };
 
 static struct {
-	uint64_t memory, huge, ahead_ns;
+	uint64_t memory, huge, ahead_ns, slept_ns;
 	unsigned cpus;
 	struct rlimit memlock;
 	bool memlock_cap;
@@ -302,6 +302,13 @@ void sys_sleep_ms(unsigned ms)
 		return;
 	(void)nanosleep(&one_ms, NULL);
 	fake_advance_ns((ms - 1) * UINT64_C(1000000));
+	(void)__atomic_add_fetch(&host.slept_ns, ms * UINT64_C(1000000),
+				 __ATOMIC_RELAXED);
+}
+
+uint64_t fake_slept_ns(void)
+{
+	return __atomic_load_n(&host.slept_ns, __ATOMIC_RELAXED);
 }
 
 /* -------- process -------- */

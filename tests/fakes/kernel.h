@@ -162,6 +162,8 @@ void fake_memlock(uint64_t soft, uint64_t hard, bool cap_ipc_lock);
 /* sys_sleep_ms sleeps a millisecond at most, it advances sys_now_ns; so does
  * this. */
 void fake_advance_ns(uint64_t ns);
+/* How long sys_sleep_ms was asked to sleep, all in all. */
+uint64_t fake_slept_ns(void);
 
 /* -------- KVM -------- */
 

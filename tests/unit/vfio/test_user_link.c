@@ -737,7 +737,7 @@ static void who_is_asked_late_is_not_waited_for_long(void **state)
 	b.s.intercept = hang;
 	start = sys_now_ns();
 	is_dead(&b, -ETIMEDOUT, "did not answer in time");
-	assert_true(sys_now_ns() - start < UINT64_C(500000000));
+	assert_true(sys_now_ns() - start < UINT64_C(4000000000));
 	user_bench_close(&b);
 }
 
