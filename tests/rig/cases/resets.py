@@ -24,6 +24,8 @@ HOST = hostile.COMPLAINTS + """
         shift
         echo >$T/instances/resets/trace
         vmm --vfio BDF --append run=$_name "$@"
+        # The kernel may close what a killed process had after it has ended.
+        for _i in $(seq 50); do [ $(resets flr) -lt 2 ] || break; usleep 100000; done
         mark resets-$_name $(resets flr) $(resets bus)
         mark holders-$_name $(holders)
     }

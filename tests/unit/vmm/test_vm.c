@@ -171,8 +171,8 @@ static void creation_order_is_what_kvm_wants(void **state)
 	vm_close(&vm);
 }
 
-/* Timers of a guest go by a rate that the host's kernel believes in; a kernel
- * that cannot be told keeps its own. */
+/* VFIO-KVM-19: timers of a guest go by a rate that the host's kernel believes
+ * in; a kernel that cannot be told keeps its own. */
 static void the_rate_of_the_tsc_is_that_of_now(void **state)
 {
 	struct err e = ERR_NONE;
