@@ -8,8 +8,7 @@ import time
 from case import Failed, here
 from monitor import Monitor
 
-L0_ARGS = ["-nodefaults", "-display", "none", "-no-reboot"]
-CPU = "EPYC,+svm"
+L0_ARGS = ["-nodefaults", "-display", "none", "-no-reboot", "-cpu", "EPYC,+svm"]
 ACCEL = ["-accel", "tcg,thread=multi", "-smp", "2"]
 ACCEL_ICOUNT = ["-accel", "tcg,thread=single", "-smp", "1", "-icount", "shift=0,sleep=off"]
 # What emulates it, and what L1 has to be told.
@@ -120,7 +119,6 @@ def boot(qemu, kernel, initrds, case, monitor, logs, echo_l1, echo_l2):
                   "-machine", "memory-backend=mem"]
         devices = [*case.l0, *(a for card in case.cards for a in card.l0_args())]
     argv = qemu.argv("-M", case.l0_machine, "-m", str(case.l0_memory), *memory, *L0_ARGS,
-                     "-cpu", CPU,
                      *(monitor.args() if monitor else ["-monitor", "none"]),
                      *(ACCEL_ICOUNT if case.icount else ACCEL), *iommu,
                      "-serial", f"file:{l1.path}", "-serial", f"file:{l2.path}",
