@@ -208,17 +208,26 @@ static void caught(int signal)
 	(void)signal;
 }
 
+int handle_signal(int signal, struct sigaction *a)
+{
+	sigset_t set;
+	int rc;
+
+	sigemptyset(&a->sa_mask);
+	sigemptyset(&set);
+	sigaddset(&set, signal);
+	rc = (int)sys_result(sigaction(signal, a, NULL));
+	if (rc == 0)
+		rc = -pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+	SYS_TRACE(rc, "catch(signal %d)", signal);
+	return rc;
+}
+
 int sys_catch(int signal)
 {
 	struct sigaction a = { .sa_handler = caught };
-	int rc;
 
-	sigemptyset(&a.sa_mask);
-	rc = (int)sys_result(sigaction(signal, &a, NULL));
-	if (rc == 0 && sigaddset(&a.sa_mask, signal) == 0)
-		rc = -pthread_sigmask(SIG_UNBLOCK, &a.sa_mask, NULL);
-	SYS_TRACE(rc, "catch(signal %d)", signal);
-	return rc;
+	return handle_signal(signal, &a);
 }
 
 bool sys_is_ignored(int signal)

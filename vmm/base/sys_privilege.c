@@ -52,15 +52,9 @@ int sys_catch_refusals(void (*handler)(int signal, siginfo_t *info,
 {
 	struct sigaction a = { .sa_sigaction = handler,
 			       .sa_flags = SA_SIGINFO };
-	int rc;
 
-	sigemptyset(&a.sa_mask);
-	rc = (int)sys_result(sigaction(SIGSYS, &a, NULL));
 	/* a refusal that is blocked is the end of the process */
-	if (rc == 0 && sigaddset(&a.sa_mask, SIGSYS) == 0)
-		rc = -pthread_sigmask(SIG_UNBLOCK, &a.sa_mask, NULL);
-	SYS_TRACE(rc, "catch(signal %d)", SIGSYS);
-	return rc;
+	return handle_signal(SIGSYS, &a);
 }
 
 /* In a signal handler: nothing is traced. */

@@ -1,4 +1,4 @@
-/* base/sys_trace.h - how sys*.c trace: for those files only */
+/* base/sys_trace.h - how sys*.c trace, and what they share: for them only */
 #ifndef BASE_SYS_TRACE_H
 #define BASE_SYS_TRACE_H
 
@@ -15,6 +15,10 @@ static inline long sys_result(long rc)
 {
 	return rc < 0 ? -errno : rc;
 }
+
+struct sigaction;
+/* sigaction, with an empty mask, and @signal is let in. */
+int handle_signal(int signal, struct sigaction *a);
 
 struct sys_name {
 	char text[96];
